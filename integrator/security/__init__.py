@@ -1,0 +1,1 @@
+"""Hardened parsers, limits, keys: what is security-critical and touches no network."""

@@ -1,0 +1,132 @@
+"""The bus's own secret keys, named by id, kept in one file outside database and site.
+
+Four purposes: `details` encrypts the personal half of records, `index` makes the HMACs they are
+found by, `bodies` encrypts messages at rest, `credentials` keys the hashes of API keys. The file is
+JSON, mode 0600: {"keys": [{"id": "details-1", "purpose": "details", "secret": "<base64>"}]}; the
+last key of a purpose is the current one. Only the embedded mode creates it by itself.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+PURPOSES = ("details", "index", "bodies", "credentials")
+_NONCE_BYTES = 12
+
+
+class KeyringError(Exception):
+    """The key file is missing, unreadable or not the one this database was written with."""
+
+
+class Key:
+    """One secret of 32 bytes. AES-256-GCM for `seal`/`unseal`, HMAC-SHA-256 for `mac`."""
+
+    __slots__ = ("_aead", "_secret", "id", "purpose")
+
+    def __init__(self, key_id: str, purpose: str, secret: bytes) -> None:
+        if len(secret) != 32:
+            raise KeyringError(f"key {key_id} has {len(secret)} bytes instead of 32")
+        self.id, self.purpose = key_id, purpose
+        self._secret = secret
+        self._aead = AESGCM(secret)
+
+    def __repr__(self) -> str:
+        return f"Key({self.id!r})"
+
+    def seal(self, plain: bytes, associated: bytes = b"") -> bytes:
+        """Nonce (12 bytes) and ciphertext with tag; `associated` is authenticated, not stored."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + self._aead.encrypt(nonce, plain, associated)
+
+    def unseal(self, sealed: bytes, associated: bytes = b"") -> bytes:
+        """The plain bytes. Raises KeyringError where key, bytes or `associated` do not fit."""
+        try:
+            return self._aead.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], associated)
+        except (InvalidTag, ValueError) as error:
+            raise KeyringError(
+                f"what key {self.id} sealed cannot be opened: altered, or another key"
+            ) from error
+
+    def mac(self, data: bytes) -> bytes:
+        """HMAC-SHA-256 of the data, 32 bytes."""
+        return hmac.digest(self._secret, data, "sha256")
+
+    def check_value(self) -> bytes:
+        """What the database keeps to recognise this key: it reveals nothing of the secret."""
+        return hashlib.sha256(self.mac(b"integrator/key-check/v1\n" + self.id.encode())).digest()
+
+
+class Keyring:
+    """All keys by id, and the current one of each purpose."""
+
+    def __init__(self, keys: list[Key]) -> None:
+        self._by_id = {key.id: key for key in keys}
+        self._current = {key.purpose: key for key in keys}
+        missing = [purpose for purpose in PURPOSES if purpose not in self._current]
+        if missing:
+            raise KeyringError(f"the key file has no key for: {', '.join(missing)}")
+
+    @classmethod
+    def load(cls, path: Path) -> Keyring:
+        """Read the key file. Raises KeyringError with the remedy."""
+        try:
+            mode = path.stat().st_mode & 0o077
+            document = json.loads(path.read_text("utf-8"))
+            keys = [
+                Key(k["id"], k["purpose"], base64.b64decode(k["secret"], validate=True))
+                for k in document["keys"]
+            ]
+        except FileNotFoundError as error:
+            raise KeyringError(f"no key file at {path}: restore it from where you keep it") from error
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise KeyringError(
+                f"the key file {path} cannot be read: restore it from where you keep it"
+            ) from error
+        if mode:
+            raise KeyringError(f"the key file {path} is readable by others: chmod 600 {path}")
+        return cls(keys)
+
+    @classmethod
+    def create(cls, path: Path) -> Keyring:
+        """Make a new key file (mode 0600, never over an existing one) and load it."""
+        keys = [
+            {
+                "id": f"{purpose}-1",
+                "purpose": purpose,
+                "secret": base64.b64encode(secrets.token_bytes(32)).decode(),
+            }
+            for purpose in PURPOSES
+        ]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump({"keys": keys}, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        return cls.load(path)
+
+    def current(self, purpose: str) -> Key:
+        """The key new data is written with."""
+        return self._current[purpose]
+
+    def get(self, key_id: str) -> Key:
+        """The key of this id. Raises KeyringError where the file lacks it."""
+        try:
+            return self._by_id[key_id]
+        except KeyError:
+            raise KeyringError(
+                f"the key file has no key {key_id}: restore it from where you keep it"
+            ) from None
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._by_id.values())

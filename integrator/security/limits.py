@@ -1,0 +1,50 @@
+"""Every limit of the bus: one table a security reviewer can read (design, I7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Named bounds with their unit last. Beyond each the caller gets a clear error, never a crash."""
+
+    # what comes in
+    request_body_bytes: int = 1_048_576
+    header_value_chars: int = 1_024
+    json_depth: int = 64
+    json_number_chars: int = 128
+    xml_depth: int = 128
+    xml_elements: int = 50_000
+    xml_attributes_per_element: int = 64
+    xml_namespaces_per_element: int = 64
+    subjects_per_exchange: int = 1_000
+
+    # what comes back from providers
+    answer_body_bytes: int = 8_388_608
+    answer_header_bytes: int = 32_768
+
+    # time
+    exchange_seconds: float = 30.0
+    adapter_seconds: float = 10.0
+    connect_seconds: float = 3.0
+    delivery_seconds: float = 30.0
+    drain_seconds: float = 10.0
+
+    # what waits, bounded and answered 503 beyond
+    exchanges_in_flight: int = 2_000
+    units_waiting: int = 4_096
+    units_per_batch: int = 512
+    adapter_waiting: int = 512
+    adapter_concurrency: int = 32
+    deliveries_in_flight: int = 64
+    publishes_unconfirmed: int = 1_000
+    log_message_chars: int = 2_000
+
+    # how long things are kept
+    idempotency_seconds: int = 7 * 86_400
+    dead_letter_seconds: int = 30 * 86_400
+    relayed_stale_seconds: int = 60
+
+
+DEFAULT = Limits()

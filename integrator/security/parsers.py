@@ -1,0 +1,218 @@
+"""The only place where XML and JSON from outside is parsed (design, section 10; ASVS 1.5.1, 1.5.3).
+
+XML: no DTD, no entities, no network, no processing instructions, XML 1.0 only, bounded depth,
+elements, attributes and namespaces (WS-I BP R1008, R1009). JSON: RFC 8259 with no duplicate keys,
+no NaN, no lone surrogates, bounded depth and number length. Errors name place and rule, never
+the content.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NoReturn
+
+import orjson
+from lxml import etree
+
+from integrator.exchange import Conversions, InvalidRequest
+from integrator.security.limits import DEFAULT, Limits
+
+_XML_OPTIONS: dict[str, Any] = {
+    "resolve_entities": False,
+    "no_network": True,
+    "load_dtd": False,
+    "dtd_validation": False,
+    "huge_tree": False,
+    "remove_comments": True,
+    "remove_pis": False,
+    "collect_ids": False,
+}
+_DOCTYPE = re.compile(rb"<!DOCTYPE", re.IGNORECASE)
+_XML_VERSION = re.compile(rb"""<\?xml\s+version\s*=\s*["']1\.0["']""")
+
+
+def xml_parser() -> etree.XMLParser:
+    """A hardened lxml parser, for callers that must hand one to a library (schemas of the site)."""
+    return etree.XMLParser(**_XML_OPTIONS)
+
+
+def parse_xml(data: bytes, limits: Limits = DEFAULT) -> etree._Element:
+    """The root element of an XML document.
+
+    Raises InvalidRequest with reason `xml-malformed`, `xml-doctype`, `xml-version`,
+    `xml-instruction` or `xml-limit`.
+    """
+    try:
+        root = etree.fromstring(data, xml_parser())
+    except etree.XMLSyntaxError as error:
+        line, column = error.position
+        raise InvalidRequest(
+            f"the body is not well-formed XML (line {line}, column {column})", reason="xml-malformed"
+        ) from None
+    except ValueError:
+        raise InvalidRequest("the body is not XML text", reason="xml-malformed") from None
+    info = root.getroottree().docinfo
+    if info.doctype or info.internalDTD is not None or _DOCTYPE.search(data[:4096]):
+        raise InvalidRequest("XML with a DOCTYPE is refused: remove it", reason="xml-doctype")
+    if info.xml_version != "1.0" or (data[:5] == b"<?xml" and not _XML_VERSION.match(data)):
+        raise InvalidRequest("only XML 1.0 is accepted", reason="xml-version")
+    if data.find(b"<?", 5) >= 0:
+        _refuse_instructions(root)
+    # What has few brackets and equal signs is within every limit: most messages skip the walk.
+    if data.count(b"<") > 2 * limits.xml_depth or data.count(b"=") > limits.xml_attributes_per_element:
+        _check_xml_limits(root, limits)
+    return root
+
+
+def _refuse_instructions(root: etree._Element) -> None:
+    around = (*root.itersiblings(preceding=True), *root.itersiblings(), *root.iter(etree.PI))
+    if any(isinstance(node, etree._ProcessingInstruction) for node in around):
+        raise InvalidRequest("XML processing instructions are refused: remove them", reason="xml-instruction")
+
+
+def _check_xml_limits(root: etree._Element, limits: Limits) -> None:
+    # One walk in document order; the depth is kept as a stack of remaining siblings' parents.
+    count, depth = 0, 0
+    parents: list[etree._Element | None] = []
+    for node in root.iter():
+        count += 1
+        parent = node.getparent()
+        while parents and parents[-1] is not parent:
+            parents.pop()
+        parents.append(node)
+        depth = max(depth, len(parents))
+        if len(node.attrib) > limits.xml_attributes_per_element:
+            raise _too_much("attributes on one element", limits.xml_attributes_per_element)
+    if count > limits.xml_elements:
+        raise _too_much("elements", limits.xml_elements)
+    if depth > limits.xml_depth:
+        raise _too_much("levels of nesting", limits.xml_depth)
+    if root.nsmap and len(root.nsmap) > limits.xml_namespaces_per_element:
+        raise _too_much("namespaces on one element", limits.xml_namespaces_per_element)
+
+
+def _too_much(what: str, limit: int) -> InvalidRequest:
+    return InvalidRequest(f"the body has more than {limit} {what}", reason="too-complex", status=413)
+
+
+# --- JSON ---------------------------------------------------------------------------------------
+
+_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+
+
+def parse_json(data: bytes, limits: Limits = DEFAULT) -> Any:
+    """The value of a JSON text (RFC 8259), numbers as int or float.
+
+    Raises InvalidRequest with reason `json-malformed`, `json-duplicate-key`, `json-number`,
+    `json-surrogate`, `encoding` or `too-complex` (413).
+    """
+    if data[:3] == b"\xef\xbb\xbf":
+        raise InvalidRequest(
+            "the JSON body starts with a byte order mark: remove it", reason="json-malformed"
+        )
+    _check_depth(data, limits.json_depth)
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(f"the body is not UTF-8 (byte {error.start})", reason="encoding") from None
+    try:
+        value = _decoder(limits.json_number_chars).decode(text)
+    except json.JSONDecodeError as error:
+        raise InvalidRequest(
+            f"the body is not well-formed JSON (line {error.lineno}, column {error.colno})",
+            reason="json-malformed",
+        ) from None
+    except RecursionError:
+        raise InvalidRequest("the JSON body is nested too deeply", reason="too-complex", status=413) from None
+    if "\\u" in text or "\\U" in text:
+        _refuse_lone_surrogates(value)
+    return value
+
+
+def _check_depth(data: bytes, limit: int) -> None:
+    if data.count(b"[") + data.count(b"{") <= limit:
+        return
+    depth = 0
+    for match in _STRUCTURE.finditer(data):
+        first = match[0][:1]
+        if first in b"[{":
+            depth += 1
+            if depth > limit:
+                raise _too_much("levels of nesting", limit)
+        elif first in b"]}":
+            depth -= 1
+
+
+_decoders: dict[int, json.JSONDecoder] = {}
+
+
+def _decoder(number_chars: int) -> json.JSONDecoder:
+    decoder = _decoders.get(number_chars)
+    if decoder is None:
+
+        def bounded_int(text: str) -> int:
+            return int(_bounded(text, number_chars))
+
+        def bounded_float(text: str) -> float:
+            value = float(_bounded(text, number_chars))
+            if value in (float("inf"), float("-inf")):
+                raise InvalidRequest("a JSON number is out of range", reason="json-number")
+            return value
+
+        decoder = json.JSONDecoder(
+            object_pairs_hook=_unique_object,
+            parse_constant=_refuse_constant,
+            parse_int=bounded_int,
+            parse_float=bounded_float,
+        )
+        _decoders[number_chars] = decoder
+    return decoder
+
+
+def _bounded(text: str, number_chars: int) -> str:
+    if len(text) > number_chars:
+        raise InvalidRequest(f"a JSON number is longer than {number_chars} characters", reason="json-number")
+    return text
+
+
+def _unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise InvalidRequest("a JSON object has the same key twice", reason="json-duplicate-key")
+    return value
+
+
+def _refuse_constant(_name: str) -> NoReturn:
+    raise InvalidRequest("NaN and Infinity are not JSON numbers", reason="json-number")
+
+
+def _refuse_lone_surrogates(value: Any) -> None:
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            if _LONE_SURROGATE.search(item):
+                raise InvalidRequest("a JSON text has half a surrogate pair", reason="json-surrogate")
+        elif isinstance(item, dict):
+            stack.extend(item)
+            stack.extend(item.values())
+        elif isinstance(item, list):
+            stack.extend(item)
+
+
+def dump_json(value: Any) -> bytes:
+    """Compact JSON text of a value. Raises TypeError for what JSON cannot hold."""
+    return orjson.dumps(value, default=_default)
+
+
+def _default(value: Any) -> Any:
+    from decimal import Decimal
+
+    if isinstance(value, Decimal):
+        return orjson.Fragment(format(value, "f"))
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+CONVERSIONS = Conversions(parse_xml=parse_xml, parse_json=parse_json, dump_json=dump_json)

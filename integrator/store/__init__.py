@@ -1,0 +1,1 @@
+"""One SQL database holds what is durable: records, deliveries, keys, compiled sites."""
