@@ -48,7 +48,7 @@ def free_port() -> Callable[[], int]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory):  # noqa: ANN201
+def postgres_server(tmp_path_factory: pytest.TempPathFactory):
     """A PostgreSQL cluster of this test run alone."""
     binaries = postgres.find()
     if binaries is None:
@@ -62,7 +62,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory):  # noqa: ANN201
 
 
 @pytest.fixture
-def postgres_url(postgres_server: postgres.Server):  # noqa: ANN201
+def postgres_url(postgres_server: postgres.Server):
     """A new, empty database."""
     name, url = postgres_server.create_database()
     yield url
@@ -70,7 +70,7 @@ def postgres_url(postgres_server: postgres.Server):  # noqa: ANN201
 
 
 @pytest.fixture(scope="session")
-def rabbitmq_server(tmp_path_factory: pytest.TempPathFactory):  # noqa: ANN201
+def rabbitmq_server(tmp_path_factory: pytest.TempPathFactory):
     """A RabbitMQ node of this test run alone."""
     if rabbitmq.find() is None:
         missing("RabbitMQ", "apt-get install rabbitmq-server")
@@ -84,7 +84,7 @@ def rabbitmq_server(tmp_path_factory: pytest.TempPathFactory):  # noqa: ANN201
 
 
 @pytest.fixture
-def rabbitmq_url(rabbitmq_server: rabbitmq.Server):  # noqa: ANN201
+def rabbitmq_url(rabbitmq_server: rabbitmq.Server):
     """A new, empty virtual host."""
     name, url = rabbitmq_server.create_vhost()
     yield url
