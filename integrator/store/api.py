@@ -115,13 +115,21 @@ class Store(Protocol):
 
     # --- credentials ---
 
-    async def find_key(self, key_id: str) -> KeyRow | None: ...
+    async def find_key(self, key_id: str) -> KeyRow | None:
+        """The API key of this id, revoked and expired ones included."""
+        ...
 
-    async def add_key(self, key: KeyRow) -> None: ...
+    async def add_key(self, key: KeyRow) -> None:
+        """Keep a new API key."""
+        ...
 
-    async def revoke_key(self, key_id: str, now_us: int) -> bool: ...
+    async def revoke_key(self, key_id: str, now_us: int) -> bool:
+        """End an API key now; False where there is none or it had ended."""
+        ...
 
-    async def list_keys(self) -> Sequence[KeyRow]: ...
+    async def list_keys(self) -> Sequence[KeyRow]:
+        """Every API key, newest first."""
+        ...
 
     # --- events ---
 
@@ -143,7 +151,9 @@ class Store(Protocol):
         """When the next accepted event is due, for the relay's alarm clock."""
         ...
 
-    async def delivery(self, exchange_id: bytes) -> DeliveryStatus | None: ...
+    async def delivery(self, exchange_id: bytes) -> DeliveryStatus | None:
+        """Where this event stands; None where it is no event."""
+        ...
 
     async def delivery_counts(self) -> dict[tuple[str, str], int]:
         """Rows not final by (flow, state), and dead letters kept."""
@@ -155,11 +165,15 @@ class Store(Protocol):
 
     # --- records ---
 
-    async def records_of(self, exchange_id: bytes) -> Sequence[StoredRecord]: ...
+    async def records_of(self, exchange_id: bytes) -> Sequence[StoredRecord]:
+        """An exchange's records, oldest first."""
+        ...
 
     async def latest_records(
         self, limit: int, *, flow: str | None = None, party: str | None = None, final_only: bool = False
-    ) -> Sequence[StoredRecord]: ...
+    ) -> Sequence[StoredRecord]:
+        """The newest records, newest first."""
+        ...
 
     async def find_records(self, tags: Sequence[tuple[int, bytes]], limit: int) -> Sequence[StoredRecord]:
         """Records that carry any of these (kind, HMAC) tags, newest first."""
@@ -171,7 +185,9 @@ class Store(Protocol):
         """True where this process is now the only sealer (SQLite: it is the only process)."""
         ...
 
-    async def log_state(self) -> LogState: ...
+    async def log_state(self) -> LogState:
+        """How far the log is sealed."""
+        ...
 
     async def pending(self, limit: int) -> Sequence[tuple[bytes, bytes]]:
         """(record id, leaf hash) of unsealed records, oldest first, from the pending table."""
@@ -192,11 +208,15 @@ class Store(Protocol):
         """Key id → check value."""
         ...
 
-    async def add_key_check(self, key_id: str, value: bytes) -> None: ...
+    async def add_key_check(self, key_id: str, value: bytes) -> None:
+        """Remember a key by its check value."""
+        ...
 
     # --- sites ---
 
-    async def active_site(self) -> str | None: ...
+    async def active_site(self) -> str | None:
+        """The hash of the active site; None before the first activation."""
+        ...
 
     async def load_site(self, site_hash: str) -> bytes | None:
         """The compiled site (JSON bytes) of this hash."""
@@ -209,7 +229,9 @@ class Store(Protocol):
 
     # --- processes ---
 
-    async def start_process(self, process_id: bytes, now_us: int) -> None: ...
+    async def start_process(self, process_id: bytes, now_us: int) -> None:
+        """Register this process; its records carry the id from now on."""
+        ...
 
     async def beat(self, process_id: bytes, now_us: int, oldest_open_us: int, site_hash: str) -> None:
         """Heartbeat: this process lives, and none of its open exchanges is older than this."""
