@@ -179,6 +179,16 @@ class Store(Protocol):
         """Records that carry any of these (kind, HMAC) tags, newest first."""
         ...
 
+    async def record(self, record_id: bytes) -> StoredRecord | None:
+        """The record of this id."""
+        ...
+
+    async def sealed_records(self, start: int, stop: int) -> Sequence[StoredRecord]:
+        """The records of the sealed log with an index in [start, stop), in order of their index.
+
+        An entry of the log whose record is gone is left out: the caller notices the gap."""
+        ...
+
     # --- sealing (one sealer; the implementation holds the lock connection) ---
 
     async def take_sealer_lock(self) -> bool:
