@@ -47,6 +47,15 @@ def _failure(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mut
     return event
 
 
+class _StandardError:
+    """One write a line, to whatever standard error is at that moment."""
+
+    def msg(self, line: str) -> None:
+        sys.stderr.write(line + "\n")
+
+    debug = info = warning = error = critical = msg
+
+
 def configure(level: str = "info") -> None:
     """Set up the process's logging once. `level` is debug, info, warning or error."""
     number = logging.getLevelNamesMapping()[level.upper()]
@@ -59,22 +68,21 @@ def configure(level: str = "info") -> None:
             structlog.processors.JSONRenderer(sort_keys=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: _StandardError(),
         cache_logger_on_first_use=True,
     )
     # Libraries log through the standard module; only their warnings reach us, by name and level.
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_LibraryFormatter())
-    logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler], force=True)
+    logging.root.handlers[:] = [_LibraryHandler()]
+    logging.root.setLevel(max(number, logging.WARNING))
 
 
-class _LibraryFormatter(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
+class _LibraryHandler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
         event: dict[str, Any] = {"event": "library", "logger": record.name, "level": record.levelname.lower()}
         event["message"] = redact(str(record.msg))  # the template; its arguments may be values
         if record.exc_info:
             event = dict(_failure(None, "", {**event, "exc_info": record.exc_info[1]}))
-        return str(structlog.processors.JSONRenderer()(None, "", event))
+        _StandardError().msg(str(structlog.processors.JSONRenderer()(None, "", event)))
 
 
 def get(name: str) -> Any:
