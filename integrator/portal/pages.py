@@ -1,0 +1,55 @@
+"""The portal's pages: plain HTML made on the server, no script, readable without style."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from integrator.portal.api import Services
+from integrator.portal.texts import LANGUAGES, TEXTS, choose
+
+router = APIRouter(include_in_schema=False)
+
+_LATEST = 20
+_SECURITY = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+def _clock(microseconds: int) -> str:
+    return datetime.fromtimestamp(microseconds / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+_environment = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_environment.filters["clock"] = _clock
+
+
+@router.get("/", response_class=HTMLResponse)
+async def index(
+    request: Request, bus: Services, lang: Annotated[str | None, Query(max_length=8)] = None
+) -> HTMLResponse:
+    """Registered flows and the latest exchanges, in the reader's language."""
+    language = choose(lang, request.headers.get("accept-language", ""))
+    page = _environment.get_template("index.html").render(
+        t=TEXTS[language],
+        language=language,
+        languages=LANGUAGES,
+        site=bus.site(),
+        exchanges=await bus.latest(_LATEST),
+    )
+    return HTMLResponse(page, headers={**_SECURITY, "Content-Language": language, "Vary": "Accept-Language"})
