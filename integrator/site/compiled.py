@@ -42,7 +42,8 @@ class Party:
 class Grant:
     """Who may use a flow, why, for which field groups, until when. `parties` has groups expanded.
 
-    `valid_from` and `valid_until` are ISO dates, both inclusive; quota is (count, seconds).
+    `valid_from` and `valid_until` are ISO dates, both inclusive; quota is (count, seconds);
+    `entries` are the kinds of entry it covers (`rest`, `soap`; empty: all).
     """
 
     parties: tuple[str, ...]
@@ -53,6 +54,7 @@ class Grant:
     valid_from: str | None = None
     valid_until: str | None = None
     quota: tuple[int, int] | None = None
+    entries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,8 @@ class Entry:
     """A door to a flow: REST (method, path) or SOAP (path, contract, operation, two jq mappings).
 
     `headers` are the HTTP header names that become message headers, `parameters` the declared
-    query parameters. `to_request` and `from_answer` are jq texts, with their file for messages.
+    query parameters. `to_request` and `from_answer` are jq texts; `…_file` is the site's file they
+    stand in, for messages (None: in the register).
     """
 
     kind: str  # rest | soap
@@ -73,6 +76,8 @@ class Entry:
     binder: str | None = None  # header family, e.g. bced-v1
     to_request: str | None = None
     from_answer: str | None = None
+    to_request_file: str | None = None
+    from_answer_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ def read_text(raw: bytes, name: str) -> Document:
 # --- building the data ----------------------------------------------------------------------------
 
 
-class _Refused(Exception):  # noqa: N818 - ends the reading of one file, never leaves this module
+class _Refused(Exception):  # ends the reading of one file, never leaves this module
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
 
@@ -175,15 +175,14 @@ class _Builder:
         # Every key of a site is a name: it stays the text that is written.
         key = event.value
         pointer = (*frame.pointer, key)
-        mark = event.start_mark
         if key in frame.seen:
             line = self.keys[pointer][0]
             self.problems.append(
-                Problem(self.name, mark.line + 1, mark.column + 1, "duplicate-key",
+                Problem(self.name, *_position(event), "duplicate-key",
                         f"the key '{key}' stands twice, first on line {line}", "remove one of the two")
             )  # fmt: skip
         else:
-            self.keys[pointer] = (mark.line + 1, mark.column + 1)
+            self.keys[pointer] = _position(event)
         frame.seen.add(key)
         frame.key = key
 
@@ -214,9 +213,9 @@ class _Builder:
         self._add(value, event)
 
     def _add(self, value: Any, event: yaml.NodeEvent) -> Pointer:
-        mark = event.start_mark
+        pointer: Pointer = ()
         if not self.stack:
-            self.data, pointer = value, ()
+            self.data = value
         else:
             frame = self.stack[-1]
             if isinstance(frame.data, dict):
@@ -227,7 +226,7 @@ class _Builder:
             else:
                 pointer = (*frame.pointer, len(frame.data))
                 frame.data.append(value)
-        self.places[pointer] = (mark.line + 1, mark.column + 1)
+        self.places[pointer] = _position(event)
         return pointer
 
     def _remember(self, event: yaml.ScalarEvent, value: Any, size: int) -> None:
@@ -244,8 +243,13 @@ class _Builder:
             raise self._refuse(event, "yaml-tag", f"the tag '{event.tag}' is not allowed", "remove the tag")
 
     def _refuse(self, event: yaml.Event, rule: str, message: str, remedy: str) -> _Refused:
-        mark = event.start_mark
-        return _Refused(Problem(self.name, mark.line + 1, mark.column + 1, rule, message, remedy))
+        return _Refused(Problem(self.name, *_position(event), rule, message, remedy))
+
+
+def _position(event: yaml.Event) -> tuple[int, int]:
+    mark = event.start_mark
+    assert mark is not None  # libyaml marks every event
+    return mark.line + 1, mark.column + 1
 
 
 def _size(data: Any) -> int:
@@ -293,7 +297,7 @@ _EXPRESSION = re.compile(r"\$\{[^{}\n]*\}")
 
 
 def _too_large(name: str, what: str, event: yaml.Event | None = None) -> Problem:
-    line, column = (event.start_mark.line + 1, event.start_mark.column + 1) if event else (1, 1)
+    line, column = _position(event) if event else (1, 1)
     return Problem(name, line, column, "file-too-large", f"the file is refused: {what}", "split the file")
 
 
@@ -315,7 +319,8 @@ def _syntax_problem(error: yaml.YAMLError, text: str, name: str) -> Problem:
                        'put the whole value in double quotes: "${…}"')  # fmt: skip
     if "\t" in written[: max(column, len(written) - len(written.lstrip()))]:
         tab = written.index("\t")
-        return Problem(name, line, tab + 1, "yaml-tab", "a tab cannot indent YAML", "replace the tab by spaces")
+        return Problem(name, line, tab + 1, "yaml-tab", "a tab cannot indent YAML",
+                       "replace the tab by spaces")  # fmt: skip
     what = str(getattr(error, "problem", None) or "the YAML cannot be read")
     context = getattr(error, "context", None)
     message = f"not YAML: {what}" + (f" ({context})" if context else "")
