@@ -140,7 +140,7 @@ class Journal:
             retention=retention,
             details=row,
             details_key=self._details_key.id,
-            tags=tuple(self._tag(kind, value) for kind, value in tagged),
+            tags=tuple(self._tag(kind, value) for kind, value in dict.fromkeys(tagged)),
             index_key=self._index_key.id if tagged else None,
         )
 
