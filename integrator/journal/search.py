@@ -13,7 +13,7 @@ from uuid import UUID
 
 import orjson
 
-from integrator.exchange import IntegratorError, InvalidRequest, NotRecorded
+from integrator.exchange import InvalidRequest, NotRecorded
 from integrator.journal import details, tags
 from integrator.journal.criteria import Criterion
 from integrator.journal.writer import Journal
@@ -155,6 +155,3 @@ def _bounded(limit: int) -> int:
     if limit < 1:
         raise InvalidRequest("the limit must be at least 1", reason="limit-invalid")
     return min(limit, RECORDS_MAX)
-
-
-READ_ERRORS: tuple[type[IntegratorError], ...] = (InvalidRequest, NotRecorded)

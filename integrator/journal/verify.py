@@ -66,8 +66,13 @@ class Report:
 async def verify(
     store: Store, keyring: Keyring, *, origin: str, anchor: Anchor | None = None, page: int = PAGE
 ) -> Report:
-    """Check the whole log, then the records not sealed yet. Raises StoreUnavailable."""
+    """Check the whole log, then the records not sealed yet. Raises StoreUnavailable.
+
+    The bus may go on writing meanwhile: what waits is noted first, so that whatever is looked at
+    has its earlier records among what is looked at too.
+    """
     report, chain = Report(), _Exchanges()
+    waiting = await store.pending(PENDING_MAX)
     report.size = (await store.log_state()).size
     point = beginning(origin)
     anchored = _anchored(anchor, report)
@@ -88,7 +93,7 @@ async def verify(
     if anchored is not None and anchored.size > report.size:
         report.add("anchor", f"the log has {report.size} entries, its anchor {anchored.size}")
     report.running_hash = point.running_hash.hex()
-    await _check_unsealed(store, keyring, chain, report)
+    await _check_unsealed(store, keyring, waiting, chain, report)
     chain.finish(report)
     return report
 
@@ -124,17 +129,21 @@ def _check_entry(
     return point.extended([entry[1]])
 
 
-async def _check_unsealed(store: Store, keyring: Keyring, chain: _Exchanges, report: Report) -> None:
-    for record_id, hash_ in await store.pending(PENDING_MAX):
+async def _check_unsealed(
+    store: Store,
+    keyring: Keyring,
+    waiting: Sequence[tuple[bytes, bytes]],
+    chain: _Exchanges,
+    report: Report,
+) -> None:
+    for record_id, hash_ in waiting:
         record = await store.record(record_id)
         if record is None:
             report.add("record-missing", "a record waits to be sealed but is gone")
             continue
         if record.index is not None and record.index < report.size:
-            report.add("sealed-twice", "a sealed record waits to be sealed again", record)
-            continue
-        if record.index is None:
-            report.unsealed += 1
+            continue  # sealed while the log was read: it was checked there
+        report.unsealed += 1
         if record.leaf_hash != hash_:
             report.add("entry", "what waits to be sealed has another leaf hash", record)
         _check_record(record, keyring, report)
@@ -250,8 +259,3 @@ def _previous(record: StoredRecord) -> bytes | None:
         return None if value is None else bytes.fromhex(value)
     except (orjson.JSONDecodeError, AttributeError, TypeError, ValueError):
         return b""  # an altered leaf: the hash check has reported it; this leads nowhere
-
-
-def problems_of(report: Report) -> Sequence[Problem]:
-    """The problems, sealed ones first in the order of their index."""
-    return sorted(report.problems, key=lambda p: (p.index is None, p.index or 0))
