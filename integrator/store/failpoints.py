@@ -1,0 +1,42 @@
+"""Named points where a test may kill the process, to prove what a crash leaves behind.
+
+`INTEGRATOR_FAILPOINT=commit-before` kills at the first hit of that name, `commit-before:7` at the
+seventh. Unset, a hit is one comparison. Names: `commit-before`, `commit-after`, `seal-before`,
+`seal-after`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+_armed: str | None = None
+_left = 1
+
+
+def arm(text: str | None) -> None:
+    """Arm (or with None disarm) a point given as `name` or `name:count`."""
+    global _armed, _left
+    if not text:
+        _armed = None
+        return
+    name, _, count = text.partition(":")
+    _armed, _left = name, int(count or "1")
+
+
+def armed() -> bool:
+    """True where some point is armed: writers then take the path with separate steps."""
+    return _armed is not None
+
+
+def hit(name: str) -> None:
+    """Die here, as by `kill -9`, where this point is armed and its count is reached."""
+    global _left
+    if _armed is None or _armed != name:
+        return
+    _left -= 1
+    if _left <= 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+arm(os.environ.get("INTEGRATOR_FAILPOINT"))

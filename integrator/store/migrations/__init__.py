@@ -1,0 +1,1 @@
+"""Alembic revisions, oldest first: one file a schema version."""

@@ -1,0 +1,248 @@
+"""The tables, as SQLAlchemy metadata: the one definition migrations and statements are tested against.
+
+The data plane never imports this module: it runs the texts of `statements.py`. A change here needs
+a new revision in `migrations/` and `SCHEMA_VERSION` in `schema.py`; the test
+`tests/store/test_migrate.py` prints what differs. Identifiers are 16 bytes, times microseconds.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pk",
+        "uq": "%(table_name)s_%(column_0_name)s_unique",
+        "ck": "%(table_name)s_%(constraint_name)s",
+    }
+)
+
+
+def _id(name: str) -> Column[bytes]:
+    return Column(name, LargeBinary, nullable=False)
+
+
+def _time(name: str, *, nullable: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=nullable)
+
+
+def _word(name: str, *, nullable: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=nullable)
+
+
+def _blob(name: str, *, nullable: bool = False) -> Column[bytes]:
+    return Column(name, LargeBinary, nullable=nullable)
+
+
+record = Table(
+    "record",
+    metadata,
+    _id("record_id"),
+    _id("exchange_id"),
+    _id("process_id"),
+    _time("time_us"),
+    _word("type"),
+    Column("final", Boolean, nullable=False),
+    _word("flow", nullable=True),
+    _word("party", nullable=True),
+    _word("outcome", nullable=True),
+    _blob("leaf"),
+    _blob("leaf_hash"),
+    PrimaryKeyConstraint("record_id"),
+    CheckConstraint("length(record_id) = 16", name="record_id_bytes"),
+    CheckConstraint("length(exchange_id) = 16", name="exchange_id_bytes"),
+    CheckConstraint("length(leaf_hash) = 32", name="leaf_hash_bytes"),
+    CheckConstraint("time_us >= 0 AND time_us < 9007199254740992", name="time_us_range"),
+)
+Index("record_exchange", record.c.exchange_id)
+Index(
+    "record_final",
+    record.c.exchange_id,
+    unique=True,
+    sqlite_where=text("final"),
+    postgresql_where=text("final"),
+)
+Index(
+    "record_received",
+    record.c.process_id,
+    record.c.time_us,
+    sqlite_where=text("type = 'received'"),
+    postgresql_where=text("type = 'received'"),
+)
+Index("record_flow", record.c.flow, record.c.record_id)
+Index("record_party", record.c.party, record.c.record_id)
+
+details = Table(
+    "details",
+    metadata,
+    _id("record_id"),
+    _word("retention"),
+    _word("key_id"),
+    _blob("sealed"),
+    PrimaryKeyConstraint("record_id"),
+)
+
+tag = Table(
+    "tag",
+    metadata,
+    Column("kind", SmallInteger, nullable=False),
+    _blob("mac"),
+    _id("record_id"),
+    _word("index_key"),
+    PrimaryKeyConstraint("kind", "mac", "record_id"),
+    sqlite_with_rowid=False,
+)
+
+pending = Table(
+    "pending",
+    metadata,
+    _id("record_id"),
+    _blob("leaf_hash"),
+    PrimaryKeyConstraint("record_id"),
+    sqlite_with_rowid=False,
+)
+
+log_entry = Table(
+    "log_entry",
+    metadata,
+    Column("leaf_index", BigInteger().with_variant(Integer, "sqlite"), nullable=False, autoincrement=False),
+    _id("record_id"),
+    _blob("leaf_hash"),
+    PrimaryKeyConstraint("leaf_index"),
+    UniqueConstraint("record_id"),
+)
+
+log_state = Table(
+    "log_state",
+    metadata,
+    Column("id", SmallInteger, nullable=False, autoincrement=False),
+    Column("size", BigInteger, nullable=False),
+    _time("sealed_us"),
+    PrimaryKeyConstraint("id"),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    _id("exchange_id"),
+    _word("flow"),
+    _word("party"),
+    _word("state"),
+    Column("attempt", Integer, nullable=False),
+    _time("accepted_us"),
+    _time("due_us", nullable=True),
+    _time("lease_until_us", nullable=True),
+    _time("changed_us"),
+    _word("reason", nullable=True),
+    PrimaryKeyConstraint("exchange_id"),
+    CheckConstraint("length(exchange_id) = 16", name="exchange_id_bytes"),
+    CheckConstraint("state IN ('accepted', 'relayed', 'delivered', 'dead-lettered')", name="state_known"),
+)
+Index(
+    "delivery_due",
+    delivery.c.due_us,
+    sqlite_where=text("state = 'accepted'"),
+    postgresql_where=text("state = 'accepted'"),
+)
+Index(
+    "delivery_relayed",
+    delivery.c.changed_us,
+    sqlite_where=text("state = 'relayed'"),
+    postgresql_where=text("state = 'relayed'"),
+)
+Index(
+    "delivery_open",
+    delivery.c.flow,
+    delivery.c.state,
+    sqlite_where=text("state <> 'delivered'"),
+    postgresql_where=text("state <> 'delivered'"),
+)
+
+delivery_body = Table(
+    "delivery_body",
+    metadata,
+    _id("exchange_id"),
+    _word("key_id"),
+    _blob("body"),
+    _blob("context"),
+    PrimaryKeyConstraint("exchange_id"),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    _word("party"),
+    _word("flow"),
+    _blob("key_mac"),
+    _blob("digest"),
+    _id("exchange_id"),
+    _time("claimed_us"),
+    _time("expires_us"),
+    PrimaryKeyConstraint("party", "flow", "key_mac"),
+)
+Index("idempotency_expires", idempotency.c.expires_us)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    _word("key_id"),
+    _blob("secret_mac"),
+    _word("party"),
+    _word("label"),
+    _time("created_us"),
+    _time("expires_us", nullable=True),
+    _time("revoked_us", nullable=True),
+    PrimaryKeyConstraint("key_id"),
+)
+
+key_check = Table(
+    "key_check",
+    metadata,
+    _word("key_id"),
+    _blob("value"),
+    PrimaryKeyConstraint("key_id"),
+)
+
+site_version = Table(
+    "site_version",
+    metadata,
+    _word("hash"),
+    _blob("data"),
+    PrimaryKeyConstraint("hash"),
+)
+
+site_active = Table(
+    "site_active",
+    metadata,
+    Column("id", SmallInteger, nullable=False, autoincrement=False),
+    _word("hash"),
+    PrimaryKeyConstraint("id"),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
+process = Table(
+    "process",
+    metadata,
+    _id("process_id"),
+    _time("started_us"),
+    _time("beat_us"),
+    _time("oldest_open_us"),
+    _word("site_hash", nullable=True),
+    PrimaryKeyConstraint("process_id"),
+)
