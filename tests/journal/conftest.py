@@ -1,0 +1,106 @@
+"""Keys, contexts and an in-memory store for the journal's tests. The persons are synthetic."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import uuid_utils
+
+from integrator.exchange import Agent, Context, Dossier, ErrorInfo, Leg, Subject
+from integrator.journal.writer import Journal
+from integrator.security.keyring import PURPOSES, Key, Keyring
+from tests.journal.fake_store import FakeStore
+
+NOW = 1_790_000_000_000_000
+NISS = "17073003384"
+AGENT_NISS = "85073003328"
+
+
+@pytest.fixture
+def keyring() -> Keyring:
+    return Keyring([Key(f"{p}-1", p, bytes([n] * 32)) for n, p in enumerate(PURPOSES, 1)])
+
+
+@pytest.fixture
+def journal(keyring: Keyring) -> Journal:
+    return Journal(keyring, "bus.example/journal")
+
+
+@pytest.fixture
+def store() -> FakeStore:
+    return FakeStore()
+
+
+@pytest.fixture
+def clock() -> Callable[[], int]:
+    ticks = itertools.count(NOW, 1_000)
+    return lambda: next(ticks)
+
+
+@pytest.fixture
+def make_context() -> Callable[..., Context]:
+    def make(**changes: Any) -> Context:
+        values: dict[str, Any] = {
+            "exchange_id": str(uuid_utils.uuid7()),
+            "flow": "person-consult",
+            "site": "5f" * 32,
+            "party": "municipal/namur",
+            "organisation": "0207362739",
+            "on_behalf_of": "0316381138",
+            "certificate": "sha256:" + "ab" * 32,
+            "key_id": "itg-0001",
+            "application": "urban",
+            "agent": Agent("RN/RBis", AGENT_NISS),
+            "purpose": "environmental-permit",
+            "legal_basis": "Décret du 11 mars 1999 relatif au permis d'environnement",
+            "authorisation": "protocol SPW-2026-014",
+            "dossier": Dossier("imio-urban", "PE/2026/118", "single"),
+            "inscription": "0b9e1a52-5d3c-4b2f-9a70-6f0f4c1f2a22",
+            "consumer_ticket": "0b9e1a52-5d3c-4b2f-9a70-6f0f4c1f2a11",
+            "subjects_request": (Subject("niss", NISS),),
+            "fields": ("identity", "address"),
+            "request_bytes": 24,
+            "request_digest": bytes(32),
+            "sent_us": NOW - 5,
+            "received_us": NOW,
+        }
+        return Context(**{**values, **changes})
+
+    return make
+
+
+@pytest.fixture
+def answered() -> Callable[[Context, bytes], Context]:
+    """The context as it is when the provider has answered."""
+
+    def fill(context: Context, previous: bytes) -> Context:
+        context.previous = previous
+        context.outcome = "with-data"
+        context.subjects_response = (Subject("niss", NISS), Subject("bce", "0316381138"))
+        context.response_bytes, context.response_digest = 412, bytes(range(32))
+        context.replied_us = NOW + 9
+        context.legs = [
+            Leg(
+                "regional/bced-person",
+                "getPerson",
+                "read",
+                NOW,
+                NOW + 8,
+                "PROCESSED",
+                "SOA0000000",
+                "ticket-of-provider",
+                1200,
+                2900,
+            )
+        ]
+        return context
+
+    return fill
+
+
+@pytest.fixture
+def failed() -> ErrorInfo:
+    return ErrorInfo("provider-fault", "SOA5100000", "provider")
