@@ -1,0 +1,1 @@
+"""The data plane: entries, identity, policy, journalled exchanges, minimisation, error answers."""

@@ -1,0 +1,107 @@
+"""Accepting an event: record and delivery row in one unit of work, and only then 202.
+
+A duplicate, same key and same canonical body, has no second effect: it is recorded as a duplicate
+of the first and answered with the first exchange.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from integrator.exchange import Context, IntegratorError, InvalidRequest
+from integrator.gateway.eventbody import seal_event
+from integrator.gateway.http import RawHeaders
+from integrator.gateway.pipeline import Ended, close_later, end_row, record_row, refuse
+from integrator.gateway.plane import Plane
+from integrator.gateway.recording import commit
+from integrator.gateway.runtime import FlowRuntime
+from integrator.store.units import AcceptRow, Conflict, IdempotencyRow, RecordRow, Unit
+
+_KEY_DOMAIN = b"integrator/idempotency-key/v1\n"
+_BODY_DOMAIN = b"integrator/idempotency-body/v1\n"
+
+
+def digest(body: bytes) -> bytes:
+    """SHA-256 of a payload; the journal salts it before it is kept."""
+    return hashlib.sha256(body).digest()
+
+
+async def accept(plane: Plane, flow: FlowRuntime, context: Context, value: Any, key: str | None) -> Ended:
+    """Accept an admitted, valid event. Raises InvalidRequest where it has no canonical form."""
+    try:
+        body = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        raise InvalidRequest("a JSON number is larger than 64 bits", reason="json-number") from None
+    exchange_id = UUID(context.exchange_id).bytes
+    try:
+        row = record_row(plane, flow, context, "received")
+        unit = Unit([row], accept=_accept_row(plane, context, exchange_id, body))
+        if key is not None:
+            unit.idempotency = _claim(plane, context, exchange_id, key, body)
+        conflict = await commit(plane.store, unit)
+    except IntegratorError as error:
+        close_later(plane, flow, context, "failed", error)
+        plane.metrics.refused(error.reason)
+        return Ended(error)
+    if conflict is not None:
+        return await _again(plane, flow, context, conflict, unit)
+    context.previous = row.leaf_hash
+    plane.on_accepted()
+    return _accepted(context.exchange_id, row)
+
+
+def _accept_row(plane: Plane, context: Context, exchange_id: bytes, body: bytes) -> AcceptRow:
+    sealed_body, sealed_context, key_id = seal_event(plane.keyring, exchange_id, body, context)
+    return AcceptRow(
+        exchange_id=exchange_id,
+        flow=context.flow,
+        party=context.party or "",
+        accepted_us=context.received_us,
+        due_us=context.received_us,
+        body=sealed_body,
+        context=sealed_context,
+        body_key=key_id,
+    )
+
+
+def _claim(plane: Plane, context: Context, exchange_id: bytes, key: str, body: bytes) -> IdempotencyRow:
+    secret = plane.keyring.current("index")
+    return IdempotencyRow(
+        party=context.party or "",
+        flow=context.flow,
+        # A software house may number its communes' events alike: the key counts for each of them.
+        key_mac=secret.mac(_KEY_DOMAIN + f"{context.on_behalf_of or ''}\n{key}".encode()),
+        digest=secret.mac(_BODY_DOMAIN + body),
+        exchange_id=exchange_id,
+        expires_us=context.received_us + plane.limits.idempotency_seconds * 1_000_000,
+    )
+
+
+async def _again(plane: Plane, flow: FlowRuntime, context: Context, conflict: Conflict, unit: Unit) -> Ended:
+    """The key is known: a duplicate, another body under it (422), or still in progress (409)."""
+    claim = unit.idempotency
+    if conflict.exchange_id is None or claim is None:
+        wait = InvalidRequest("wait and try again", reason="idempotency-in-progress", status=409)
+        return await refuse(plane, flow, context, wait)
+    if conflict.digest != claim.digest:
+        other = InvalidRequest("use a new key for another message", reason="idempotency-body", status=422)
+        return await refuse(plane, flow, context, other)
+    first = str(UUID(bytes=conflict.exchange_id))
+    context.outcome, context.duplicate_of = "duplicate", first
+    ended = await end_row(plane, flow, context, "completed")
+    return ended if ended.error is not None else _accepted(first, ended.record)
+
+
+def _accepted(exchange_id: str, row: RecordRow | bytes | None) -> Ended:
+    record = row.leaf_hash if isinstance(row, RecordRow) else row
+    document = {"exchange": exchange_id, "status": f"/v1/exchanges/{exchange_id}"}
+    return Ended(None, orjson.dumps(document), record)
+
+
+def location(ended: Ended) -> RawHeaders:
+    """The Location header of a 202: where the status of the (first) exchange is."""
+    return [(b"location", orjson.loads(ended.body)["status"].encode())]
