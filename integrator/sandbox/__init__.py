@@ -1,0 +1,1 @@
+"""The sandbox: simulators of connected systems with synthetic persons, on loopback only."""
