@@ -242,30 +242,40 @@ class FlowItem(SiteModel):
     )
 
 
+Purposes = Annotated[
+    dict[Identifier, PurposeItem],
+    Field(
+        description="Purposes by id.",
+        examples=[{"environmental-permit": {"title": {"fr": "Permis"}, "legal-basis": "Décret du …"}}],
+    ),
+]
+Flows = Annotated[
+    dict[Identifier, FlowItem],
+    Field(
+        description="Flows by id.",
+        examples=[{"permit-notification": {"owner": "regional/spw-digital", "exchange": "event"}}],
+    ),
+]
+
+
 class IncludedFile(SiteModel):
     """A file that `include` of routes.yaml names: more purposes and flows."""
 
-    purposes: dict[Identifier, PurposeItem] = Field(
-        default={},
-        description="Purposes by id.",
-        examples=[{"environmental-permit": {"title": {"fr": "Permis"}, "legal-basis": "Décret du …"}}],
-    )
-    flows: dict[Identifier, FlowItem] = Field(
-        default={},
-        description="Flows by id.",
-        examples=[{"permit-notification": {"owner": "regional/spw-digital", "exchange": "event"}}],
-    )
+    purposes: Purposes = Field(default_factory=dict)
+    flows: Flows = Field(default_factory=dict)
 
 
-class RegisterFile(IncludedFile):
-    """routes.yaml: the register of data flows."""
+class RegisterFile(SiteModel):
+    """The register of data flows."""
 
     integrator: Literal[1] = Field(description="Version of this format.", examples=[1])
     include: list[SitePath] = Field(
         default=[],
-        description="Further register files, as paths with * inside the site.",
+        description="Further register files, as paths inside the site with * for a part of a name.",
         examples=[["flows/*.yaml"]],
     )
     bus: Bus = Field(
         description="The bus itself.", examples=[{"organisation": "0316381138", "languages": ["fr", "nl"]}]
     )
+    purposes: Purposes = Field(default_factory=dict)
+    flows: Flows = Field(default_factory=dict)

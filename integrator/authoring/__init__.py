@@ -1,0 +1,1 @@
+"""What people who write flows use: check a site, compile it."""

@@ -1,0 +1,182 @@
+"""Rules about routes: what the engine says, and where a route may come from and go to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from integrator.authoring.check.rule import Finding, declare, rule
+from integrator.authoring.check.view import ADAPTER_URI, View
+from integrator.engine import EndpointUse
+from integrator.engine.problems import LINTS
+from integrator.site.files import Item
+from integrator.site.problems import did_you_mean
+from integrator.site.read import Place
+
+INSIDE = frozenset({
+    "adapter", "bean", "browse", "class", "controlbus", "dataformat", "direct", "dynamic-router",
+    "jolt", "jq", "jslt", "json-patch", "json-validator", "jsonata", "language", "log",
+    "micrometer", "mock", "mustache", "mvel", "ref", "saga", "seda", "stub", "string-template",
+    "validator", "velocity", "xj", "xquery", "xslt", "xslt-saxon",
+})  # fmt: skip
+"""Components that never leave the process; `adapter` is the one way out, and is checked by itself."""
+
+_ENGINE_SAYS_TOO = {"not-yet", "unknown-component", "consumer", "unknown-endpoint-option", "missing-option"}
+
+declare("expression", "An expression of a route does not compile; the message says where it breaks off.")
+declare("unknown-step", "Camel has no step of this name.")
+declare("unknown-option", "The step has no option of this name.")
+declare("unknown-component", "Camel has no component of this name.")
+declare("unknown-language", "Camel has no expression language of this name.")
+declare("unknown-exception", "The engine knows no Java exception of this name.")
+declare("not-yet", "Camel has it, the embedded engine does not run it yet.")
+for _lint in sorted(LINTS):
+    declare(_lint, "Camel runs the route as well, but hardly as it is meant.", "warning")
+
+
+@rule("route-not-list")
+def route_not_list(view: View) -> Iterator[Finding]:
+    """A route file is a list of Camel elements, each beginning with `- route:`."""
+    for document in view.site.routes.values():
+        readable = not any(problem.severity == "error" for problem in document.problems)
+        if readable and (not isinstance(document.data, list) or not document.data):
+            yield Finding(
+                Place(document.file), "the file is not a list of routes", "begin it with '- route:'"
+            )
+
+
+@rule("route")
+def route(view: View) -> Iterator[Finding]:
+    """What the engine finds in a route: unknown steps, options, languages, exceptions, expressions.
+
+    Each has its own rule id, listed with this one.
+    """
+    own = {(place.file, place.line) for place in _own_places(view)}
+    for problem in view.route_problems:
+        if problem.rule in _ENGINE_SAYS_TOO and (problem.file, problem.line) in own:
+            continue  # the rules below say it in the words of the register
+        place = view.route_place(problem.file, problem.pointer, problem.line)
+        yield Finding(place, problem.message, problem.remedy, problem.rule)
+
+
+def _own_places(view: View) -> Iterator[Place]:
+    for find in (entry_not_registered, egress_not_registered, dangling_adapter):
+        for finding in find(view):
+            yield finding.place
+
+
+def _uses(view: View, *, consumer: bool) -> Iterator[tuple[EndpointUse, Place]]:
+    for path in view.site.routes:
+        for use in view.endpoints(path):
+            if use.consumer is consumer:
+                yield use, view.route_place(path, use.pointer, use.line)
+
+
+@rule("entry-not-registered")
+def entry_not_registered(view: View) -> Iterator[Finding]:
+    """A route starts from something else than its registered flow or a `direct:` of the same file.
+
+    Whatever comes in comes through the gateway, which knows who asks and why: a route consumes
+    `flow:<id>` of a flow that names its file, or `direct:`.
+    """
+    flows = {flow.id: flow.text("route") for flow in view.flows}
+    for use, place in _uses(view, consumer=True):
+        scheme, _, name = use.uri.partition("?")[0].partition(":")
+        if scheme == "direct":
+            continue
+        if scheme != "flow":
+            yield Finding(place, f"a route cannot start from {scheme}:",
+                          "start it from flow:<id> and give the flow an entry in routes.yaml")  # fmt: skip
+        elif name not in flows:
+            if view.knows_flows:
+                yield Finding(place, f"the register has no flow '{name}'",
+                              did_you_mean(name, flows, "register it in routes.yaml"))  # fmt: skip
+        elif flows[name] != place.file:
+            yield Finding(place, f"the flow '{name}' has its route in {flows[name]}",
+                          "name this file under 'route' of the flow, or start from another one")  # fmt: skip
+
+
+@rule("flow-without-route")
+def flow_without_route(view: View) -> Iterator[Finding]:
+    """The route file of a flow has no route that starts from it."""
+    for flow in view.flows:
+        source = view.source(flow.text("route"))
+        starts = [use.uri.partition("?")[0] for use in view.endpoints(flow.text("route")) if use.consumer]
+        if source is not None and f"flow:{flow.id}" not in starts:
+            yield Finding(flow.place("route"), f"no route of this file starts from flow:{flow.id}",
+                          f"begin the route with 'from: {{uri: flow:{flow.id}}}'")  # fmt: skip
+
+
+@rule("egress-not-registered")
+def egress_not_registered(view: View) -> Iterator[Finding]:
+    """A route reaches a system outside by itself. The only way out is an adapter of the site."""
+    for use, place in _uses(view, consumer=False):
+        scheme = use.uri.partition(":")[0]
+        if "${" in scheme or (use.dynamic and ":" not in use.uri.partition("${")[0]):
+            yield Finding(place, "where this step leads is known at run time only",
+                          "write the scheme out: adapter: or direct:")  # fmt: skip
+        elif scheme not in INSIDE and scheme != "flow":
+            yield Finding(place, f"{scheme}: leaves the bus without an adapter",
+                          "describe the system in adapters/<level>/<system>.yaml and use adapter:")  # fmt: skip
+
+
+@rule("dangling-adapter")
+def dangling_adapter(view: View) -> Iterator[Finding]:
+    """A route calls an adapter, or an operation of one, that the site does not have."""
+    for use, place in _uses(view, consumer=False):
+        if not use.uri.startswith("adapter:") or "${" in use.uri:
+            continue
+        match = ADAPTER_URI.fullmatch(use.uri)
+        if match is None:
+            yield Finding(place, "the adapter URI names no operation",
+                          "write adapter:<level>/<system>?operation=<name>")  # fmt: skip
+            continue
+        adapter = view.adapters.get(match["adapter"])
+        if adapter is None:
+            yield Finding(place, f"there is no adapter '{match['adapter']}'",
+                          did_you_mean(match["adapter"], view.adapters, f"write adapters/{match['adapter']}.yaml"))  # fmt: skip
+        elif isinstance(adapter.get("operations"), dict) and match["operation"] not in adapter.get(
+            "operations"
+        ):
+            yield Finding(place, f"the adapter '{adapter.id}' has no operation '{match['operation']}'",
+                          did_you_mean(match["operation"], adapter.get("operations"), "describe it in the adapter"))  # fmt: skip
+
+
+@rule("operation-not-allowed")
+def operation_not_allowed(view: View) -> Iterator[Finding]:
+    """The owner of a system does not allow the flow to use an operation its route calls."""
+    for flow in view.flows:
+        for adapter, operation, place in view.adapter_calls(flow):
+            item = _operation(view, adapter, operation)
+            if item is not None and not any(allow.get("flow") == flow.id for allow in item.items("allow")):
+                yield Finding(place, f"'{adapter}' does not allow the flow '{flow.id}' to use '{operation}'",
+                              f"ask its owner to add '- {{flow: {flow.id}}}' under 'allow' of the operation")  # fmt: skip
+
+
+@rule("purpose-not-allowed")
+def purpose_not_allowed(view: View) -> Iterator[Finding]:
+    """A grant has a purpose for which an adapter on the flow's route refuses every call."""
+    for flow in view.flows:
+        for adapter, operation, _place in view.adapter_calls(flow):
+            allowed = _allowed_purposes(_operation(view, adapter, operation), flow.id)
+            if allowed is None:
+                continue
+            for grant in view.site.grants_of(flow):
+                for purpose, place in grant.texts("purposes"):
+                    if purpose not in allowed and purpose in view.purposes:
+                        yield Finding(place, f"'{adapter}' does not allow '{operation}' for purpose '{purpose}'",
+                                      "ask its owner to allow it, or remove the purpose here")  # fmt: skip
+
+
+def _operation(view: View, adapter: str, operation: str) -> Item | None:
+    found = view.adapters.get(adapter)
+    if found is None:
+        return None
+    return next((item for item in found.items("operations") if item.id == operation), None)
+
+
+def _allowed_purposes(operation: Item | None, flow: str) -> set[str] | None:
+    """The purposes a flow may have there; None where it may have all, or is not allowed at all."""
+    allows = [allow for allow in operation.items("allow") if allow.get("flow") == flow] if operation else []
+    if not allows or any(not allow.get("purposes") for allow in allows):
+        return None
+    return {name for allow in allows for name, _place in allow.texts("purposes")}
