@@ -13,6 +13,8 @@ from urllib.parse import quote
 from lxml import etree
 
 from integrator.contracts.codec import Codec
+from integrator.contracts.fields import paths
+from integrator.contracts.generated import json_schema
 from integrator.contracts.model_names import XSD
 from integrator.contracts.xsd import Schemas
 
@@ -72,6 +74,14 @@ class Contract:
         plain = self.plain
         self._schemas = Schemas(plain["documents"], plain["entries"], _names(plain), self.file)
         return self._schemas
+
+    def paths(self, element: str) -> dict[str, bool]:
+        """The JSON paths of a message → whether the contract requires each. Raises KeyError."""
+        return paths(self.plain, element)
+
+    def json_schema(self, element: str) -> dict[str, Any]:
+        """The JSON Schema of a message's codec JSON. Raises KeyError."""
+        return json_schema(self.plain, element)
 
     # --- serving ---
 

@@ -28,8 +28,17 @@ from xmlschema.validators import XsdAnyAttribute, XsdAnyElement, XsdElement, Xsd
 from integrator.contracts.model_names import ANY_TYPE, XSD
 from integrator.contracts.problems import ContractProblem
 
-_NUMBERS = {"integer", "decimal", "float"}
+_INTEGER_BITS = {"byte": 8, "short": 16, "int": 32, "long": 64}
 _LENGTHS = {"length": "length", "minLength": "min_length", "maxLength": "max_length"}
+# Ranges of XSD's own integer types (XML Schema part 2, 3.3.13-3.3.25).
+_BUILT_IN_BOUNDS: dict[str, tuple[int | None, int | None]] = {
+    "nonPositiveInteger": (None, 0),
+    "negativeInteger": (None, -1),
+    "nonNegativeInteger": (0, None),
+    "positiveInteger": (1, None),
+    **{name: (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for name, bits in _INTEGER_BITS.items()},
+    **{f"unsigned{name.title()}": (0, 2**bits - 1) for name, bits in _INTEGER_BITS.items()},
+}
 _BOUNDS = {
     "minInclusive": "min_inclusive",
     "maxInclusive": "max_inclusive",
@@ -273,6 +282,11 @@ def _facets(kind: Any) -> dict[str, Any]:
             elif local == "fractionDigits":
                 plain.setdefault("fraction_digits", int(facet.value))
         step = step.base_type if step.base_type is not step else None
+    least, most = _BUILT_IN_BOUNDS.get(step.local_name if step is not None else "", (None, None))
+    if least is not None and "min_exclusive" not in plain:
+        plain.setdefault("min_inclusive", str(least))
+    if most is not None and "max_exclusive" not in plain:
+        plain.setdefault("max_inclusive", str(most))
     if patterns:
         plain["patterns"] = patterns
     return plain
