@@ -30,6 +30,8 @@ class Limits:
     connect_seconds: float = 3.0
     delivery_seconds: float = 30.0
     drain_seconds: float = 10.0
+    confirm_seconds: float = 10.0
+    reconnect_seconds: float = 10.0
 
     # what waits, bounded and answered 503 beyond
     exchanges_in_flight: int = 2_000
@@ -39,6 +41,11 @@ class Limits:
     adapter_concurrency: int = 32
     deliveries_in_flight: int = 64
     publishes_unconfirmed: int = 1_000
+    relay_batch: int = 500
+    queue_messages: int = 100_000
+    dead_queue_messages: int = 10_000
+    queue_message_bytes: int = 1_024
+    queue_redeliveries: int = 5
     log_message_chars: int = 2_000
 
     # how long things are kept
