@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from integrator.journal.tags import KINDS
 
@@ -106,3 +109,16 @@ def tables() -> Iterator[tuple[str, str]]:
     yield "leaf", table(LEAF)
     yield "details", table(DETAILS)
     yield "tags", tag_table()
+
+
+def generate(document: Path) -> None:
+    """Write the tables into their places in the Markdown file."""
+    text = document.read_text("utf-8")
+    for name, generated in tables():
+        place = re.compile(rf"(<!-- {name}: generated -->\n).*?(\n<!-- end -->)", re.DOTALL)
+        text = place.sub(lambda match, new=generated: f"{match[1]}{new}{match[2]}", text)  # type: ignore[misc]
+    document.write_text(text, "utf-8")
+
+
+if __name__ == "__main__":
+    generate(Path(sys.argv[1]))

@@ -59,8 +59,12 @@ async def _end_all(store: Store, journal: Journal, orphans: Sequence[StoredRecor
 
 
 def context_of(record: StoredRecord) -> Context:
-    """What the leaf of a first record still says about its exchange, linked to that record."""
-    leaf: dict[str, Any] = orjson.loads(record.leaf)
+    """What a first record still says about its exchange, linked to that record.
+
+    A leaf that cannot be read does not keep its exchange open for ever: what the row says is used,
+    and the check of the journal reports the leaf.
+    """
+    leaf = _readable(record.leaf)
     consumer = leaf.get("consumer", {})
 
     def known(document: dict[str, Any], name: str) -> str | None:
@@ -69,10 +73,10 @@ def context_of(record: StoredRecord) -> Context:
 
     return Context(
         exchange_id=str(UUID(bytes=record.exchange_id)),
-        flow=known(leaf, "flow") or "",
-        site=leaf["site"],
-        kind=leaf["kind"],
-        entry=leaf["entry"],
+        flow=known(leaf, "flow") or record.flow or "",
+        site=leaf.get("site", "unknown"),
+        kind=leaf.get("kind", "request-reply"),
+        entry=leaf.get("entry", "unknown"),
         party=known(consumer, "party"),
         organisation=known(consumer, "organisation"),
         on_behalf_of=known(consumer, "on_behalf_of"),
@@ -83,3 +87,11 @@ def context_of(record: StoredRecord) -> Context:
         previous=record.leaf_hash,
         error=PROCESS_ENDED,
     )
+
+
+def _readable(leaf: bytes) -> dict[str, Any]:
+    try:
+        document = orjson.loads(leaf)
+    except orjson.JSONDecodeError:
+        return {}
+    return document if isinstance(document, dict) else {}

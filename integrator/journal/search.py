@@ -15,6 +15,7 @@ import orjson
 
 from integrator.exchange import InvalidRequest, NotRecorded
 from integrator.journal import details, tags
+from integrator.journal.canonical import leaf_hash
 from integrator.journal.criteria import Criterion
 from integrator.journal.writer import Journal
 from integrator.security.keyring import Keyring, KeyringError
@@ -133,8 +134,10 @@ class Reader:
 
 
 def open_record(keyring: Keyring, record: StoredRecord) -> OpenRecord:
-    """Open a record's details and hold them against the commitment in its leaf."""
-    leaf: dict[str, Any] = orjson.loads(record.leaf)
+    """Open a record's details and hold leaf and details against their hashes."""
+    leaf = _leaf(record)
+    if not leaf or leaf_hash(record.leaf) != record.leaf_hash:
+        return OpenRecord(record, leaf, None, "the leaf is not the one that was hashed")
     if record.details is None or record.details_key is None:
         return OpenRecord(record, leaf, None, "details deleted")
     try:
@@ -145,6 +148,14 @@ def open_record(keyring: Keyring, record: StoredRecord) -> OpenRecord:
     if opened.commitment != leaf.get("details"):
         return OpenRecord(record, leaf, None, "the details are not those the leaf commits to")
     return OpenRecord(record, leaf, opened.document, None)
+
+
+def _leaf(record: StoredRecord) -> dict[str, Any]:
+    try:
+        leaf = orjson.loads(record.leaf)
+    except orjson.JSONDecodeError:
+        return {}
+    return leaf if isinstance(leaf, dict) else {}
 
 
 def _in_order(records: Sequence[StoredRecord]) -> list[StoredRecord]:

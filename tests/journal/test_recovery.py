@@ -107,3 +107,14 @@ async def test_an_unreachable_database_is_the_callers_matter(store: FakeStore, j
     store.down = True
     with pytest.raises(StoreUnavailable):
         await close(store, journal)
+
+
+@pytest.mark.parametrize("leaf", [b"", b"[]", b"{}", b"\xff"])
+async def test_an_unreadable_leaf_does_not_keep_its_exchange_open(
+    store: FakeStore, journal: Journal, make_context: Make, leaf: bytes
+) -> None:
+    await leave_open(store, journal, [make_context()])
+    store.alter(store.dead[0], leaf=leaf)
+    assert await close(store, journal) == 1
+    last = next(r for r in store.records.values() if r.final)
+    assert (last.type, last.flow) == ("unanswered", "person-consult")
