@@ -45,7 +45,7 @@ def main() -> int:
     if kind not in ("run", "dev"):
         print(__doc__)
         return 2
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - whoever starts this may have another Python
         print(f"Python 3.11 or newer is needed, this is {platform.python_version()}: apt-get install python3")
         return 1
     lock = ROOT / "requirements" / f"{kind}.lock"

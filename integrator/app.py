@@ -1,0 +1,508 @@
+"""The composition root: one bus process wired together from the rooms, started and stopped in order.
+
+Start: keys, store, journal (the keys fit, the log fits its anchor, what a dead process left open is
+ended), site, broker, then the door opens. Stop: the reverse, so that nothing accepted is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import secrets
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import uuid_utils
+
+from integrator.broker.bus import Broker
+from integrator.broker.relay import Relay
+from integrator.contracts.binder import Binder
+from integrator.contracts.contract import Contract
+from integrator.contracts.jsonschema import JsonSchema
+from integrator.engine import Services, compile_routes
+from integrator.engine.languages.jq import compile_jq, first_or_null
+from integrator.gateway.app import Gateway
+from integrator.gateway.delivery import DeliveryHandler
+from integrator.gateway.runtime import Routes, Runtime, Tools
+from integrator.journal import keycheck
+from integrator.journal.anchor import Anchor, AnchorRefused
+from integrator.journal.recovery import close_orphans
+from integrator.journal.sealer import Pass, Sealer, SealerStopped
+from integrator.journal.writer import Journal
+from integrator.operations.compilation import SiteRefusedError, compile_in_child
+from integrator.outbound.pool import Pool
+from integrator.outbound.references import StartProblems, resolver, unsupported_security
+from integrator.outbound.sender import Outbound
+from integrator.security.keyring import Keyring, KeyringError
+from integrator.security.limits import DEFAULT, Limits
+from integrator.site.compiled import CompiledSite, RouteSource
+from integrator.site.content_hash import content_hash
+from integrator.store.api import Store, StoreRefused
+from integrator.store.open import open_store
+from integrator.store.units import StoreUnavailable, Unit
+from integrator.telemetry import log
+from integrator.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from integrator.site.settings import Settings
+
+_LOG = log.get("app")
+BEAT_SECONDS = 1.0
+DEAD_SECONDS = 15.0
+UPKEEP_SECONDS = 60.0
+
+
+class StartRefusedError(Exception):
+    """The bus may not start as things are; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a bus process is told. `worker` is 0 for the only process, else which of several.
+
+    `overrides` are the simulators' addresses by adapter id, where the sandbox stands in.
+    """
+
+    site: Path = Path()
+    var: Path = Path("var")
+    host: str = "127.0.0.1"
+    port: int = 8080
+    database: str = "sqlite:///integrator.db"
+    broker: str = "memory://"
+    key_file: Path = Path("var/keys.json")
+    anchor: Path = Path("var/journal.anchor")
+    origin: str = "integrator.localhost/journal"
+    workers: int = 1
+    worker: int = 0
+    trusted_proxies: tuple[str, ...] = ()
+    sandbox: bool = False
+    demo: bool = False
+    control_plane: bool = True
+    log_level: str = "info"
+    limits: Limits = DEFAULT
+    overrides: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, settings: Settings, **more: Any) -> Options:
+        """The options that settings say."""
+        return cls(
+            site=settings.site,
+            var=settings.var,
+            host=settings.host,
+            port=settings.port,
+            database=settings.database_url,
+            broker=settings.broker_url,
+            key_file=settings.key_file or settings.var / "keys.json",
+            anchor=settings.anchor_path,
+            origin=settings.origin,
+            workers=settings.workers,
+            trusted_proxies=tuple(settings.trusted_proxies),
+            sandbox=settings.sandbox,
+            log_level=settings.log_level,
+            limits=settings.effective_limits(),
+            **more,
+        )
+
+    @property
+    def single(self) -> bool:
+        """Whether this is the only process there can be: the database is SQLite."""
+        return self.database.startswith("sqlite")
+
+    @property
+    def embedded(self) -> bool:
+        """Whether everything is in this one process: SQLite and the in-memory broker."""
+        return self.single and self.broker.startswith("memory")
+
+    @property
+    def dead_before_us(self) -> int:
+        """Processes that last beat before this are dead; where there can be one, all others are."""
+        return now_us() if self.single else now_us() - int(DEAD_SECONDS * 1e6)
+
+
+def now_us() -> int:
+    """Microseconds since the epoch."""
+    return time.time_ns() // 1_000
+
+
+def check_options(options: Options) -> None:
+    """Raises StartRefusedError for combinations that cannot be kept safe."""
+    if options.workers > 1 and options.single:
+        raise StartRefusedError(
+            "SQLite means one bus process: for more workers give --database postgresql://… "
+            "and --broker amqp://…"
+        )
+    if options.workers > 1 and options.broker.startswith("memory"):
+        raise StartRefusedError("workers share their queues through RabbitMQ: give --broker amqp://…")
+    if options.sandbox and options.host not in ("127.0.0.1", "::1", "localhost"):
+        raise StartRefusedError("the sandbox has demo keys: it listens on loopback only, leave --host out")
+
+
+# --- foundations --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Foundations:
+    """What every command that touches the bus's data stands on."""
+
+    options: Options
+    keyring: Keyring
+    store: Store
+    journal: Journal
+    process_id: bytes
+
+
+@contextlib.asynccontextmanager
+async def foundations(options: Options) -> AsyncIterator[Foundations]:
+    """Open keys, store and journal; close them at the end. Raises StartRefusedError."""
+    options.var.mkdir(parents=True, exist_ok=True, mode=0o700)
+    process_id = uuid_utils.uuid7().bytes
+    try:
+        keyring = _keyring(options)
+        await _migrate(options)
+        store = open_store(
+            options.database, limits=options.limits, process_id=process_id, data_dir=options.var
+        )
+        await store.open()
+    except (KeyringError, StoreRefused, StoreUnavailable) as error:
+        raise StartRefusedError(str(error)) from error
+    try:
+        await keycheck.verify(store, keyring, embedded=options.single)
+        yield Foundations(options, keyring, store, Journal(keyring, options.origin), process_id)
+    except (KeyringError, AnchorRefused) as error:
+        raise StartRefusedError(str(error)) from error
+    finally:
+        await store.close()
+
+
+def _keyring(options: Options) -> Keyring:
+    if options.embedded and not options.key_file.exists():
+        return Keyring.create(options.key_file)
+    return Keyring.load(options.key_file)
+
+
+async def _migrate(options: Options) -> None:
+    """Bring the database to this code's schema, in a child: the bus never loads what that needs."""
+    marker = options.var / "schema"
+    if options.single and marker.exists() and marker.read_text("utf-8") == _schema_marker(options):
+        return
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "integrator.store.migrate", options.database, str(options.var),
+        stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    _, complaint = await child.communicate()
+    if child.returncode:
+        lines = complaint.decode("utf-8", "replace").strip().splitlines()
+        raise StoreRefused(lines[-1] if lines else "the database cannot be migrated")
+    marker.write_text(_schema_marker(options), "utf-8")
+
+
+def _schema_marker(options: Options) -> str:
+    from integrator.store.schema import SCHEMA_VERSION
+
+    return f"{options.database} {SCHEMA_VERSION}\n"
+
+
+# --- one bus ------------------------------------------------------------------------------------
+
+
+class Bus:
+    """A bus without its sockets: `gateway` is its ASGI application, `failure` ends it when set."""
+
+    runtime: Runtime
+    gateway: Gateway
+    broker: Broker
+    relay: Relay
+
+    def __init__(self, base: Foundations) -> None:
+        self.base, self.options = base, base.options
+        self.metrics = Metrics()
+        self.control_token = secrets.token_urlsafe(32)
+        self.failure: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.pool = Pool(limits=self.options.limits, connections=512)
+        self.anchor = Anchor(self.options.anchor, self.options.origin)
+        self.sealer = Sealer(base.store, self.anchor, now_us, on_pass=self._sealed)
+        self._outbound: Outbound | None = None
+        self._depths: dict[tuple[str, str], int] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._activating = asyncio.Lock()
+
+    # --- life ---
+
+    async def start(self) -> None:
+        """Ready to answer when this returns. Raises StartRefusedError with the remedy."""
+        base = self.base
+        try:
+            await self.sealer.prepare()
+            await close_orphans(
+                base.store,
+                base.journal,
+                own=base.process_id,
+                now_us=now_us(),
+                dead_before_us=self.options.dead_before_us,
+            )
+            await base.store.start_process(base.process_id, now_us())
+            self.runtime = self._build(await self._first_site())
+        except SiteRefusedError as error:
+            lines = [f"{p['file']}:{p['line']}: {p['message']}" for p in error.problems[:5]]
+            raise StartRefusedError("\n".join([str(error), *lines])) from error
+        except (AnchorRefused, StoreUnavailable, StartProblems) as error:
+            raise StartRefusedError(str(error)) from error
+        self._wire()
+        await self.broker.start()
+        self.relay.start()
+        self.gateway.start()
+        self._spawn("sealer", self.sealer.run())
+        self._spawn("beat", self._beat())
+        self._spawn("housekeeping", self._housekeeping())
+        gc.collect()
+        gc.freeze()  # what lives as long as the process is not looked at again
+
+    async def stop(self) -> None:
+        """End in good order: running exchanges, queues, what is unsealed; then say it was clean."""
+        clean = await self.gateway.stop()
+        await self.relay.stop()
+        await self.broker.stop()
+        self.sealer.stop()
+        for task in self._tasks:
+            if task.get_name() != "sealer":
+                task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.pool.close()
+        if clean:
+            with contextlib.suppress(StoreUnavailable):
+                await self.base.store.end_process(self.base.process_id)
+
+    def _wire(self) -> None:
+        base, options = self.base, self.options
+        self.gateway = Gateway(
+            self.runtime,
+            base.store,
+            base.journal,
+            base.keyring,
+            self.metrics,
+            options.limits,
+            on_accepted=lambda: self.relay.wake(),
+            trusted_proxies=options.trusted_proxies,
+            parts=self.health,
+            now_us=now_us,
+            mounted=ControlPlane(self) if options.control_plane else None,
+        )
+        handler = DeliveryHandler(
+            base.store,
+            base.journal,
+            base.keyring,
+            lambda: self.runtime,
+            metrics=self.metrics,
+            limits=options.limits,
+            on_due=lambda: self.relay.wake(),
+        )
+        self.broker = Broker(
+            options.broker,
+            self._event_flows(self.runtime),
+            handler,
+            limits=options.limits,
+            on_state=self._broker_changed,
+            metrics=self.metrics,
+        )
+        self.relay = Relay(base.store, self.broker, clock_us=now_us, limits=options.limits)
+        self.metrics.before_render(self._gauges)
+
+    @staticmethod
+    def _event_flows(runtime: Runtime) -> list[str]:
+        return [flow.id for flow in runtime.site.flows.values() if flow.exchange == "event"]
+
+    # --- the site ---
+
+    async def _first_site(self) -> CompiledSite:
+        """The site directory as it is now: from the store where it is known, else compiled."""
+        wanted = content_hash(self.options.site)
+        store = self.base.store
+        if await store.active_site() == wanted:
+            known = await store.load_site(wanted)
+            if known is not None:
+                return CompiledSite.from_plain(orjson.loads(known))
+        known = await store.load_site(wanted)
+        data = known if known is not None else await compile_in_child(self.options.site)
+        site = CompiledSite.from_plain(orjson.loads(data))
+        await self._record_activation(site, data)
+        return site
+
+    async def activate(self) -> tuple[str, bool]:
+        """Make the site directory as it is now the active site: its hash, and whether it changed.
+
+        Raises SiteRefusedError; the former site then stays.
+        """
+        async with self._activating:
+            wanted = content_hash(self.options.site)
+            if wanted == self.runtime.site.hash:
+                return wanted, False
+            data = await compile_in_child(self.options.site)
+            site = CompiledSite.from_plain(orjson.loads(data))
+            try:
+                runtime = self._build(site)
+            except StartProblems as error:
+                raise SiteRefusedError([_problem(text) for text in error.problems]) from error
+            await self._record_activation(site, data)
+            self._swap(runtime)
+            return site.hash, True
+
+    async def _record_activation(self, site: CompiledSite, data: bytes) -> None:
+        facts = {"site": site.hash, "flows": len(site.flows), "adapters": len(site.adapters)}
+        act = self.base.journal.act("site-activated", "operator", facts, now_us=now_us())
+        await self.base.store.activate_site(site.hash, data, Unit(records=[act]))
+
+    async def _follow_site(self) -> None:
+        """Load what another process activated."""
+        active = await self.base.store.active_site()
+        if active is None or active == self.runtime.site.hash or self._activating.locked():
+            return
+        data = await self.base.store.load_site(active)
+        if data is not None:
+            self._swap(self._build(CompiledSite.from_plain(orjson.loads(data))))
+
+    def _swap(self, runtime: Runtime) -> None:
+        # Running exchanges hold the former runtime; it goes when the last of them ends.
+        self.runtime = runtime
+        self.gateway.activate(runtime)
+        self.broker.follow(self._event_flows(runtime))
+        _LOG.info("site-active", site=runtime.site.hash)
+
+    def _build(self, site: CompiledSite) -> Runtime:
+        """Compile a site's data into callables. Raises StartProblems."""
+        signed = unsupported_security(site, self.options.overrides)
+        if signed:
+            raise StartProblems(
+                [f"adapter {name} asks for signed messages, which this version cannot make yet: "
+                 "start with --sandbox, or take `security` out" for name in signed]
+            )  # fmt: skip
+        contracts = {path: Contract(plain) for path, plain in site.contracts.items()}
+        binders = {name: Binder(plain) for name, plain in site.binders.items()}
+        outbound = Outbound(
+            site,
+            self.pool,
+            contracts,
+            binders,
+            resolve=resolver(),
+            overrides=self.options.overrides,
+            limits=self.options.limits,
+            now_us=now_us,
+        )
+        self._outbound = outbound
+
+        def routes(sources: Sequence[RouteSource], personal: bool) -> Routes:
+            services = Services(
+                sender=outbound,
+                resource=_resources(site),
+                now_us=now_us,
+                log=_route_log,
+                personal=personal,
+                adapters=frozenset(site.adapters),
+            )
+            return compile_routes(sources, services)
+
+        def jq(text: str) -> Callable[[Any], Any]:
+            return first_or_null(compile_jq(text))
+
+        tools = Tools(routes=routes, schema=JsonSchema, jq=jq, contracts=contracts, binders=binders)
+        return Runtime.build(site, tools, self.options.limits)
+
+    # --- tasks ---
+
+    def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        task.add_done_callback(self._ended)
+        self._tasks.append(task)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or task.exception() is None:
+            return
+        error = task.exception()
+        reason = str(error) if isinstance(error, SealerStopped) else f"{task.get_name()} failed"
+        _LOG.error("task-failed", task=task.get_name(), exc_info=error)
+        if not self.failure.done():
+            self.failure.set_result(reason)
+
+    async def _beat(self) -> None:
+        """Say that this process lives, follow the active site, end what dead processes left open."""
+        base = self.base
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            try:
+                oldest = self.gateway.oldest_open_us()
+                await base.store.beat(base.process_id, now_us(), oldest, self.runtime.site.hash)
+                self._depths = await base.store.delivery_counts()
+                if not self.options.single:
+                    await self._follow_site()
+                    await close_orphans(
+                        base.store,
+                        base.journal,
+                        own=base.process_id,
+                        now_us=now_us(),
+                        dead_before_us=self.options.dead_before_us,
+                    )
+            except StoreUnavailable:
+                self.metrics.count("beat-missed")
+
+    async def _housekeeping(self) -> None:
+        """Forget idempotency claims and dead letters' bodies that are past their time."""
+        kept_us = self.options.limits.dead_letter_seconds * 1_000_000
+        while True:
+            await asyncio.sleep(UPKEEP_SECONDS)
+            with contextlib.suppress(StoreUnavailable):
+                await self.base.store.expire(now_us(), now_us() - kept_us)
+
+    # --- how it is ---
+
+    def health(self) -> dict[str, str]:
+        """Each part: UP, DEGRADED (works, but not all) or DOWN."""
+        late = bool(self.sealer.failure) or not (self.sealer.holds_lock or not self.options.single)
+        return {
+            "gateway": "UP",
+            "journal": "DOWN" if self.sealer.failure else "DEGRADED" if late else "UP",
+            "store": "DEGRADED" if self.gateway.unwritten else "UP",
+            "broker": "UP" if self.broker.up else "DEGRADED",
+        }
+
+    def _broker_changed(self, up: bool, reason: str | None) -> None:
+        if up:
+            self.relay.resume()
+        _LOG.info("broker", up=up, reason=reason)
+
+    def _sealed(self, done: Pass) -> None:
+        self.metrics.set_gauge("journal_size", done.size)
+        self.metrics.set_gauge("journal_lag_seconds", done.lag_us / 1e6)
+
+    def _gauges(self) -> None:
+        self.metrics.set_gauge("exchanges_open", len(self.gateway.plane.open))
+        for (flow, state), count in self._depths.items():
+            self.metrics.set_gauge("deliveries", count, flow=flow, state=state)
+        for adapter, state in (self._outbound.breaker_states() if self._outbound else {}).items():
+            self.metrics.set_gauge("breaker_open", float(state != "closed"), adapter=adapter)
+
+
+def _resources(site: CompiledSite) -> Callable[[str], bytes]:
+    def read(path: str) -> bytes:
+        name = path.removeprefix("file:").removeprefix("classpath:")
+        if name in site.texts:
+            return site.texts[name].encode()
+        if name in site.schemas:
+            return orjson.dumps(site.schemas[name])
+        raise FileNotFoundError(f"{name} is not a file of the site")
+
+    return read
+
+
+def _route_log(level: str, text: str, route: str, line: int) -> None:
+    getattr(_LOG, level.lower() if level.lower() in ("debug", "info", "warning", "error") else "info")(
+        "route-log", text=text[: DEFAULT.log_message_chars], route=route, line=line
+    )
+
+
+def _problem(text: str) -> dict[str, Any]:
+    return {"file": "", "line": 0, "column": 0, "rule": "start", "message": text, "remedy": ""}

@@ -1,0 +1,397 @@
+"""The command line: `integrator --help`. Each command imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+import integrator
+
+app = typer.Typer(
+    name="integrator",
+    help="The Walloon integrator: governed, traceable, fast exchanges between public bodies.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+key_app = typer.Typer(help="API keys of parties.", no_args_is_help=True)
+journal_app = typer.Typer(help="Read the journal; every reading is itself recorded.", no_args_is_help=True)
+site_app = typer.Typer(help="The site: flows, adapters, parties.", no_args_is_help=True)
+app.add_typer(key_app, name="key")
+app.add_typer(journal_app, name="journal")
+app.add_typer(site_app, name="site")
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+SiteOption = Annotated[Path, typer.Option("--site", help="The directory of the site.", show_default="here")]
+VarOption = Annotated[Path, typer.Option("--var", help="Where the bus keeps what it creates.")]
+HERE, VAR = Path(), Path("var")
+
+
+def fail(message: str, status: int = 1) -> NoReturn:
+    """One clear line, and the end."""
+    err.print(f"[bold red]error:[/] {escape(message)}")
+    raise typer.Exit(status)
+
+
+@app.callback(invoke_without_command=True)
+def root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """The Walloon integrator."""
+    if version:
+        out.print(integrator.__version__)
+        raise typer.Exit
+
+
+# --- run ----------------------------------------------------------------------------------------
+
+
+@app.command(
+    epilog="Examples:  integrator run --sandbox  ·  integrator run --site /srv/site --database "
+    "postgresql://bus@db/bus --broker amqp://bus@mq/bus --workers 2"
+)
+def run(
+    site: Annotated[Path | None, typer.Option("--site", help="The directory of the site.")] = None,
+    var: Annotated[Path | None, typer.Option("--var", help="Where the bus keeps what it creates.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    database: Annotated[str | None, typer.Option(help="sqlite:///FILE or postgresql://USER@HOST/DB")] = None,
+    broker: Annotated[str | None, typer.Option(help="memory:// or amqp://USER@HOST/VHOST")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Bus processes; more than one needs both services.")
+    ] = None,
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Simulators instead of real providers.")] = False,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Send a few exchanges and print what happened.")
+    ] = False,
+    data_plane_only: Annotated[bool, typer.Option("--data-plane-only", help="No portal, no /api.")] = False,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+) -> None:
+    """Start the bus. Without services named it is the embedded mode: SQLite, memory broker, loopback."""
+    from integrator import app as root_of_composition
+    from integrator.site.settings import SettingsError, load_settings
+
+    given = {
+        "site": site,
+        "var": var,
+        "host": host,
+        "port": port,
+        "database": database,
+        "broker": broker,
+        "workers": workers,
+        "log_level": log_level,
+        "sandbox": sandbox or None,
+        "demo": demo or None,
+        "control_plane": False if data_plane_only else None,
+    }
+    try:
+        settings = load_settings({name: value for name, value in given.items() if value is not None})
+    except SettingsError as error:
+        fail(str(error))
+    try:
+        status = root_of_composition.serve(root_of_composition.Options.of(settings))
+    except root_of_composition.StartRefusedError as error:
+        fail(str(error))
+    raise typer.Exit(status)
+
+
+# --- check, activate, site ----------------------------------------------------------------------
+
+
+@app.command(epilog="Examples:  integrator check  ·  integrator check --site /srv/site --format json")
+def check(
+    site: SiteOption = HERE,
+    format_: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+) -> None:
+    """Find every mistake of a site in one pass; exit status 1 where there is one."""
+    from integrator.authoring import report
+    from integrator.authoring.check import check as find_problems
+
+    if format_ not in ("text", "json"):
+        fail("--format is text or json", 2)
+    if not site.is_dir():
+        fail(f"no directory {site}", 2)
+    problems = find_problems(site)
+    text = report.as_json(problems) if format_ == "json" else report.as_text(problems, colour=out.is_terminal)
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    raise typer.Exit(1 if any(problem.severity == "error" for problem in problems) else 0)
+
+
+@app.command(epilog="Example:  integrator activate --var var")
+def activate(var: VarOption = VAR) -> None:
+    """Check, compile and activate the running bus's site directory; running exchanges end on the old one."""
+    done = control_call(var, "POST", "/api/site/activate")
+    if done["problems"]:
+        for problem in done["problems"]:
+            place = f"{problem['file']}:{problem['line']}:{problem['column']}"
+            err.print(f"{place}: [bold]{problem['rule']}[/] {escape(str(problem['message']))}")
+        fail("the site was not activated; the bus goes on with the one it has")
+    out.print(f"active: {done['site']}" + ("" if done["changed"] else " (unchanged)"))
+
+
+@site_app.command("schemas")
+def schemas(site: SiteOption = HERE) -> None:
+    """Write the editor schemas and reference pages that are generated from the models."""
+    from integrator.authoring.generate import write_all
+
+    for path in write_all(site):
+        out.print(str(path))
+
+
+# --- keys ---------------------------------------------------------------------------------------
+
+
+@key_app.command("add", epilog="Example:  integrator key add municipal/namur --label 'urbanism' --days 365")
+def key_add(
+    party: Annotated[str, typer.Argument(help="The party, as parties/*.yaml names it.")],
+    label: Annotated[str, typer.Option(help="What the key is for.")] = "",
+    days: Annotated[int, typer.Option(help="How long it is valid.", min=1, max=3650)] = 365,
+    var: VarOption = VAR,
+) -> None:
+    """Make an API key of a party and print it, once."""
+    made = control_call(var, "POST", "/api/keys", {"party": party, "label": label, "days": days})
+    out.print(f"{made['key']}", style="bold")
+    err.print(f"key {made['id']} of {made['party']}, valid until {made['expires']}. It is not shown again.")
+
+
+@key_app.command("list", epilog="Example:  integrator key list")
+def key_list(var: VarOption = VAR) -> None:
+    """List the keys, without their secrets."""
+    table = Table("id", "party", "label", "expires", "revoked")
+    for row in control_call(var, "GET", "/api/keys"):
+        table.add_row(row["id"], row["party"], row["label"], row["expires"] or "never", row["revoked"] or "")
+    out.print(table)
+
+
+@key_app.command("revoke", epilog="Example:  integrator key revoke 1f2e3d4c5b6a7988")
+def key_revoke(key_id: Annotated[str, typer.Argument(help="The key's id.")], var: VarOption = VAR) -> None:
+    """End a key now."""
+    control_call(var, "DELETE", f"/api/keys/{key_id}")
+    out.print(f"key {key_id} is revoked")
+
+
+# --- send ---------------------------------------------------------------------------------------
+
+
+@app.command(
+    epilog="Example:  integrator send person-consult --as municipal/namur --data request.json "
+    "--purpose environmental-permit --dossier imio-urban:PE/2026/118 --agent RN/RBis:85073003328"
+)
+def send(
+    flow: Annotated[str, typer.Argument(help="The flow, as routes.yaml names it.")],
+    party: Annotated[str, typer.Option("--as", help="The party that asks; its demo key, or INTEGRATOR_KEY.")],
+    data: Annotated[Path, typer.Option("--data", help="The JSON body; - reads standard input.")],
+    purpose: Annotated[str | None, typer.Option(help="Why: a purpose of the flow's grants.")] = None,
+    dossier: Annotated[str | None, typer.Option(help="The case: source:id.")] = None,
+    agent: Annotated[str | None, typer.Option(help="The civil servant: manager:identifier.")] = None,
+    application: Annotated[str, typer.Option(help="The calling application, at most 32 characters.")] = "cli",
+    idempotency_key: Annotated[
+        str | None, typer.Option(help="For events: repeats are recognised by it.")
+    ] = None,
+    var: VarOption = VAR,
+) -> None:
+    """Send one exchange to the running bus as a party, and print the answer."""
+    import os
+
+    from integrator.operations.client import CallError
+    from integrator.operations.send import Justification
+    from integrator.operations.send import send as send_request
+
+    running = running_bus(var)
+    key = os.environ.get("INTEGRATOR_KEY") or running.keys.get(party)
+    if key is None:
+        fail(f"no key of {party}: set INTEGRATOR_KEY, or make one with `integrator key add {party}`")
+    found = control_call(var, "GET", f"/api/flows/{flow}")
+    entry = next((e for e in found["entries"] if e["kind"] == "rest"), None)
+    if entry is None:
+        fail(f"{flow} has no REST entry: call its SOAP path with the contract's own client")
+    try:
+        body = sys.stdin.buffer.read() if str(data) == "-" else data.read_bytes()
+    except OSError as error:
+        fail(f"{data} cannot be read: {error.strerror}")
+    if purpose is None and len(found["purposes"]) == 1:
+        purpose = found["purposes"][0]
+    why = Justification(purpose, dossier, agent, application, None, idempotency_key)
+    try:
+        answer = send_request(running.address, entry["method"], entry["path"], body, key=key, why=why)
+    except CallError as error:
+        fail(str(error))
+    colour = "green" if answer.status < 400 else "red"
+    err.print(f"[bold {colour}]{answer.status}[/]  exchange {answer.headers.get('belgov-trace-id', '-')}")
+    print_json(answer.json())
+    raise typer.Exit(0 if answer.status < 400 else 1)
+
+
+# --- journal ------------------------------------------------------------------------------------
+
+WhoOption = Annotated[str, typer.Option("--who", envvar="USER", help="Who reads; recorded.")]
+WhyOption = Annotated[str, typer.Option("--why", help="Why; recorded.")]
+
+
+@journal_app.command("list", epilog="Example:  integrator journal list --limit 50 --why 'daily look'")
+def journal_list(
+    limit: Annotated[int, typer.Option(min=1, max=500, help="How many, newest first.")] = 20,
+    flow: Annotated[str | None, typer.Option(help="Of this flow only.")] = None,
+    party: Annotated[str | None, typer.Option(help="Of this party only.")] = None,
+    who: WhoOption = "operator",
+    why: WhyOption = "operations",
+    var: VarOption = VAR,
+) -> None:
+    """List the latest records."""
+    print_records(journal_call(var, "list", {"limit": limit, "flow": flow, "party": party}, who, why))
+
+
+@journal_app.command(
+    "show", epilog="Example:  integrator journal show 0193… --who auditor --why 'case 2026/12'"
+)
+def journal_show(
+    exchange: Annotated[str, typer.Argument(help="The exchange id.")],
+    why: Annotated[str, typer.Option("--why", help="Why; recorded.")],
+    who: WhoOption = "operator",
+    var: VarOption = VAR,
+) -> None:
+    """Show every record of an exchange, its details opened."""
+    print_json(journal_call(var, "show", {"exchange": exchange}, who, why))
+
+
+@journal_app.command(
+    "search", epilog="Example:  integrator journal search --subject 85073003328 --why 'art. 15'"
+)
+def journal_search(
+    why: Annotated[str, typer.Option("--why", help="Why; recorded.")],
+    subject: Annotated[str | None, typer.Option(help="A national or enterprise number.")] = None,
+    ticket: Annotated[str | None, typer.Option(help="A consumer's or provider's ticket.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500)] = 50,
+    who: WhoOption = "operator",
+    var: VarOption = VAR,
+) -> None:
+    """Find the records of a subject or a ticket."""
+    if (subject is None) is (ticket is None):
+        fail("give either --subject or --ticket", 2)
+    wanted = {"subject": subject, "ticket": ticket, "limit": limit}
+    print_records(journal_call(var, "search", wanted, who, why))
+
+
+@journal_app.command("check", epilog="Example:  integrator journal check")
+def journal_check(who: WhoOption = "operator", why: WhyOption = "operations", var: VarOption = VAR) -> None:
+    """Check the whole journal: indexes, hashes, commitments, links, one final state an exchange."""
+    report = journal_call(var, "check", {}, who, why)
+    print_json(report)
+    raise typer.Exit(0 if report.get("ok") else 1)
+
+
+# --- doctor -------------------------------------------------------------------------------------
+
+
+@app.command(epilog="Example:  integrator doctor --var var")
+def doctor(site: SiteOption = HERE, var: VarOption = VAR) -> None:
+    """Check every prerequisite and say what to do."""
+    from integrator.authoring.check import check as find_problems
+    from integrator.operations.doctor import Finding, Surroundings, examine
+    from integrator.site.settings import SettingsError, load_settings
+
+    try:
+        settings = load_settings({"var": var, "site": site})
+    except SettingsError as error:
+        fail(str(error))
+    at = Surroundings(
+        settings.var, settings.host, settings.port, settings.database, settings.broker, settings.key_file
+    )
+    findings = list(examine(at))
+    problems = find_problems(site) if site.is_dir() else []
+    mistakes = sum(problem.severity == "error" for problem in problems)
+    if mistakes:
+        findings.append(Finding("site", "failed", f"{mistakes} mistakes", "integrator check shows them"))
+    else:
+        findings.append(Finding("site", "ok", "no mistakes"))
+    colours = {"ok": "green", "advice": "yellow", "failed": "red"}
+    table = Table("check", "state", "found", "what to do")
+    for finding in findings:
+        state = f"[{colours[finding.state]}]{finding.state}[/]"
+        table.add_row(finding.name, state, escape(finding.detail), escape(finding.remedy))
+    out.print(table)
+    raise typer.Exit(1 if any(finding.state == "failed" for finding in findings) else 0)
+
+
+# --- shared -------------------------------------------------------------------------------------
+
+
+def running_bus(var: Path) -> Any:
+    """The run file of the bus that runs from `var`; ends with one line where there is none."""
+    from integrator.operations import runfile
+
+    try:
+        return runfile.read(var)
+    except runfile.NotRunningError as error:
+        fail(str(error))
+
+
+def control_call(var: Path, method: str, path: str, wanted: Any = None) -> Any:
+    """A call of the control plane: of the running bus, else of one opened for this call alone."""
+    from integrator.operations import runfile
+    from integrator.operations.client import CallError, control
+
+    try:
+        running = runfile.read(var)
+    except runfile.NotRunningError:
+        return offline_call(var, method, path, wanted)
+    try:
+        return control(running, method, path, wanted)
+    except CallError as error:
+        fail(str(error))
+
+
+def offline_call(var: Path, method: str, path: str, wanted: Any) -> Any:
+    """The same call without a running bus: takes the store's lock, does it, gives the lock back."""
+    from integrator import app as root_of_composition
+    from integrator.site.settings import SettingsError, load_settings
+
+    try:
+        options = root_of_composition.Options.of(load_settings({"var": var}))
+        status, answer = root_of_composition.control_offline(options, method, path, wanted)
+    except (SettingsError, root_of_composition.StartRefusedError) as error:
+        fail(str(error))
+    if status >= 400:
+        fail(str(answer.get("detail") if isinstance(answer, dict) else answer))
+    return answer
+
+
+def journal_call(var: Path, command: str, arguments: dict[str, Any], who: str, why: str) -> Any:
+    """A reading of the journal."""
+    given = {name: value for name, value in arguments.items() if value is not None}
+    return control_call(var, "POST", f"/api/journal/{command}", {"arguments": given, "who": who, "why": why})
+
+
+def print_json(value: Any) -> None:
+    """Readable JSON on standard output."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def print_records(found: Any) -> None:
+    """Records as a table, or as JSON lines where standard output is not a terminal."""
+    records = found["records"] if isinstance(found, dict) else found
+    if not out.is_terminal:
+        for record in records:
+            sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+        return
+    names = ("index", "time", "flow", "party", "type", "outcome", "exchange")
+    table = Table(*names)
+    for record in records:
+        table.add_row(*(str("" if record.get(name) is None else record.get(name)) for name in names))
+    out.print(table)
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""The control plane's half of the composition: the bus's own acts, and the portal mounted lazily.
+
+The portal (FastAPI, templates) is imported at the first request for it, so that a process that only
+carries data never pays for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from integrator.exchange import InvalidRequest
+from integrator.gateway.credentials import new_key
+from integrator.journal import commands
+from integrator.journal.search import Reader
+from integrator.operations.compilation import SiteRefusedError
+from integrator.site.compiled import CompiledSite
+from integrator.store.api import KeyRow
+from integrator.store.units import Unit
+
+if TYPE_CHECKING:
+    from integrator.app import Foundations
+    from integrator.portal.services import Activation, ExchangeLine
+
+App = Callable[[MutableMapping[str, Any], Callable[..., Any], Callable[..., Any]], Awaitable[None]]
+DAY_US = 86_400_000_000
+
+
+class Control:
+    """What operators do to a bus: keys, activation, reading the journal. Each act is journalled."""
+
+    def __init__(
+        self,
+        base: Foundations,
+        site: Callable[[], CompiledSite],
+        activate: Callable[[], Awaitable[tuple[str, bool]]],
+        control_token: str,
+        now_us: Callable[[], int],
+    ) -> None:
+        self._base, self._site, self._activate, self._now_us = base, site, activate, now_us
+        self.control_token = control_token
+        self._reader = Reader(base.store, base.journal, now_us)
+
+    def site(self) -> CompiledSite:
+        """The active site."""
+        return self._site()
+
+    async def latest(self, limit: int) -> Sequence[ExchangeLine]:
+        """The newest exchanges: the last record of each, newest first."""
+        from integrator.portal.services import ExchangeLine
+
+        lines: dict[bytes, ExchangeLine] = {}
+        for record in await self._base.store.latest_records(4 * limit):
+            if record.flow is None and record.party is None:
+                continue  # an act of the bus, not an exchange
+            if record.exchange_id not in lines:
+                lines[record.exchange_id] = ExchangeLine(
+                    str(UUID(bytes=record.exchange_id)),
+                    record.time_us,
+                    record.flow,
+                    record.party,
+                    record.type,
+                    record.outcome,
+                    record.index,
+                )
+        return list(lines.values())[:limit]
+
+    async def activate(self) -> Activation:
+        """Check, compile and activate the site directory as it is now."""
+        from integrator.portal.services import Activation
+
+        try:
+            site, changed = await self._activate()
+        except SiteRefusedError as error:
+            return Activation(self._site().hash, False, error.problems)
+        return Activation(site, changed)
+
+    async def add_key(self, party: str, label: str, days: int | None) -> tuple[str, KeyRow]:
+        """A new API key of a party of the active site. Raises InvalidRequest for another."""
+        if party not in self._site().parties:
+            raise InvalidRequest(
+                "no party of that name in the active site: see parties/*.yaml", reason="unknown-party"
+            )
+        now = self._now_us()
+        expires = None if days is None else now + days * DAY_US
+        text, row = new_key(party, label, self._base.keyring, now, expires)
+        await self._base.store.add_key(row)
+        await self._act("key-added", {"key": row.key_id, "party": party})
+        return text, row
+
+    async def revoke_key(self, key_id: str) -> bool:
+        """End a key now."""
+        ended = await self._base.store.revoke_key(key_id, self._now_us())
+        if ended:
+            await self._act("key-revoked", {"key": key_id})
+        return ended
+
+    async def keys(self) -> Sequence[KeyRow]:
+        """Every key, newest first."""
+        return await self._base.store.list_keys()
+
+    async def journal(self, command: str, arguments: Mapping[str, Any], who: str, why: str) -> Any:
+        """Read the journal. Raises InvalidRequest for arguments that are not the command's."""
+        given = dict(arguments)
+        limit = int(given.pop("limit", 50))
+        if command == "list":
+            found = await commands.list_latest(
+                self._reader, actor=who, why=why, limit=limit, flow=given.get("flow"), party=given.get("party")
+            )
+        elif command == "show":
+            found = await commands.show(self._reader, str(given.get("exchange", "")), actor=who, why=why)
+        elif command == "search":
+            kind, value = next(((k, str(v)) for k, v in given.items()), ("", ""))
+            found = await commands.search(self._reader, kind, value, actor=who, why=why, limit=limit)
+        else:
+            return await commands.check(
+                self._base.store, self._base.journal, anchor=None, actor=who, clock=self._now_us
+            )
+        return {"records": found}
+
+    async def _act(self, type_: str, facts: Mapping[str, Any]) -> None:
+        row = self._base.journal.act(type_, "operator", facts, now_us=self._now_us())
+        await self._base.store.commit(Unit(records=[row]))
+
+
+class LazyPortal:
+    """An ASGI application that becomes the portal at its first request."""
+
+    def __init__(self, services: Control) -> None:
+        self._services = services
+        self._app: App | None = None
+        self._importing = asyncio.Lock()
+
+    async def __call__(
+        self, scope: MutableMapping[str, Any], receive: Callable[..., Any], send: Callable[..., Any]
+    ) -> None:
+        """Hand over, importing what is behind it first where needed."""
+        if self._app is None:
+            async with self._importing:
+                if self._app is None:
+                    # In a thread: importing takes a third of a second, and exchanges go on meanwhile.
+                    create_app = await asyncio.to_thread(_import_portal)
+                    self._app = create_app(self._services)
+        await self._app(scope, receive, send)
+
+
+def _import_portal() -> Callable[[Control], App]:
+    from integrator.portal.app import create_app
+
+    return create_app

@@ -1,0 +1,204 @@
+"""A bus as a process: sockets, signals, the sandbox beside it, several workers, the run file."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from uvicorn.config import Config
+from uvicorn.server import Server
+
+from integrator.app import Bus, Foundations, Options, StartRefusedError, check_options, foundations
+from integrator.operations import runfile, workers
+from integrator.security.limits import Limits
+from integrator.telemetry import log
+
+_LOG = log.get("serve")
+SANDBOX_SECONDS = 30.0
+DEMO_PARTIES = ("municipal/namur", "municipal/liege", "regional/spw-studies")
+
+
+def serve(options: Options) -> int:
+    """Run until SIGINT or SIGTERM; the exit status. Raises StartRefusedError with what to do."""
+    check_options(options)
+    log.configure(options.log_level)
+    with _sandbox(options) as overrides:
+        options = replace(options, overrides={**overrides, **options.overrides})
+        if options.workers > 1 and not options.worker:
+            return _supervise(options)
+        return uvloop.run(_serve(options))
+
+
+def control_offline(options: Options, method: str, path: str, wanted: Any) -> tuple[int, Any]:
+    """One call of the control plane while no bus runs. Raises StartRefusedError."""
+    from integrator.operations.asgi_call import call
+    from integrator.portal.app import create_app
+
+    async def run() -> tuple[int, Any]:
+        async with foundations(options) as base:
+            bus = Bus(base)
+            site = await bus.stored_site()
+            control = bus.control(lambda: site)
+            return await call(create_app(control), method, path, control.control_token, wanted)
+
+    log.configure("warning")
+    return uvloop.run(run())
+
+
+async def _serve(options: Options) -> int:
+    listener = _listen(options)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    with contextlib.closing(listener):
+        async with foundations(options) as base:
+            bus = Bus(base)
+            await bus.start()
+            try:
+                return await _answer(bus, base, listener, stop)
+            finally:
+                await bus.stop()
+
+
+async def _answer(bus: Bus, base: Foundations, listener: socket.socket, stop: asyncio.Event) -> int:
+    options = bus.options
+    server = _Server(_config(bus.gateway, options.limits))
+    loop = asyncio.get_running_loop()
+    serving = loop.create_task(server.serve(sockets=[listener]), name="http")
+    stopping = loop.create_task(stop.wait(), name="signal")
+    demo: asyncio.Task[None] | None = None
+    try:
+        if options.worker <= 1:
+            run = await _describe(bus, base, listener)
+            run.write(options.var)
+            if options.demo:
+                demo = loop.create_task(_demo(run, options), name="demo")
+        await asyncio.wait([serving, stopping, bus.failure], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        server.should_exit = True
+        stopping.cancel()
+        if demo is not None:
+            demo.cancel()
+        if options.worker <= 1:
+            runfile.remove(options.var)
+        await serving
+    if bus.failure.done():
+        _LOG.error("stopped", reason=bus.failure.result())
+        sys.stderr.write(f"the bus stopped: {bus.failure.result()}\n")
+        return 1
+    return 0
+
+
+class _Server(Server):
+    """uvicorn's server without its own signal handlers: this process stops in its own order."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _config(app: Any, limits: Limits) -> Config:
+    return Config(
+        app,
+        http="httptools",
+        loop="none",
+        lifespan="off",
+        ws="none",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # forwarding headers are the gateway's to judge
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=int(limits.drain_seconds),
+        backlog=2048,
+    )
+
+
+def _listen(options: Options) -> socket.socket:
+    try:
+        return workers.bind(options.host, options.port, shared=options.worker > 0)
+    except OSError as error:
+        raise StartRefusedError(
+            f"{options.host}:{options.port} cannot be listened on ({error.strerror}): stop what uses it, "
+            "or choose another with --port (make run PORT=…)"
+        ) from error
+
+
+# --- what stands beside the bus -----------------------------------------------------------------
+
+
+async def _describe(bus: Bus, base: Foundations, listener: socket.socket) -> runfile.RunFile:
+    """The run file, with fresh demo keys where the sandbox runs."""
+    host, port = listener.getsockname()[:2]
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    keys: dict[str, str] = {}
+    if bus.options.sandbox and bus.options.embedded:
+        control = bus.control(lambda: bus.runtime.site)
+        for row in await base.store.list_keys():
+            if row.label == "demo" and row.revoked_us is None:
+                await control.revoke_key(row.key_id)  # of an earlier run
+        for party in DEMO_PARTIES:
+            if party in bus.runtime.site.parties:
+                keys[party], _ = await control.add_key(party, "demo", 1)
+    return runfile.RunFile(
+        address=address,
+        portal=f"{address}/",
+        control_token=bus.control_token,
+        site=str(bus.options.site.absolute()),
+        pids={"bus": os.getpid(), **bus.options.companions},
+        keys=keys,
+        adapters=dict(bus.options.overrides),
+    )
+
+
+async def _demo(run: runfile.RunFile, options: Options) -> None:
+    from integrator.operations.demo import show
+
+    try:
+        await asyncio.to_thread(show, run, options.var)
+    except Exception as error:
+        _LOG.error("demo-failed", exc_info=error)
+        sys.stderr.write(f"the demo exchanges failed ({type(error).__name__}); the bus goes on\n")
+
+
+@contextlib.contextmanager
+def _sandbox(options: Options) -> Iterator[Mapping[str, str]]:
+    """The simulators in a process of their own; their addresses by adapter id."""
+    if not options.sandbox or options.worker:
+        yield {}
+        return
+    command = [sys.executable, "-m", "integrator.sandbox", "--site", str(options.site)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            raise StartRefusedError("the sandbox did not start: see its message above")
+        options.companions["sandbox"] = process.pid
+        yield json.loads(line)["endpoints"]
+    finally:
+        process.terminate()
+        process.wait(timeout=SANDBOX_SECONDS)
+
+
+def _supervise(options: Options) -> int:
+    token = secrets.token_urlsafe(32)
+    os.environ["INTEGRATOR_CONTROL_TOKEN"] = token
+    command = ["-m", "integrator.cli", *sys.argv[1:]]
+    listener = _listen(replace(options, worker=1))  # a port in use is said once, before any worker
+    listener.close()
+    return workers.Supervisor(command, options.workers, lambda text: _LOG.warning("worker", text=text)).run()
