@@ -1,0 +1,351 @@
+"""The compiler's working place: the scope of a file and route, and the nodes of its steps.
+
+Everything wrong is collected as a RouteProblem; compilation goes on with a step that does nothing, so
+that one pass finds every mistake.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from integrator.engine import registry
+from integrator.engine.problems import ExpressionError, RouteProblem, did_you_mean, nearest
+from integrator.engine.services import Services
+from integrator.engine.spec import COMMON, Option, Spec
+from integrator.engine.steps import Block, Route, Step, Where, block, is_waiting, nothing
+from integrator.engine.uris import Uri, camel_case, parse
+from integrator.exchange import Exchange
+from integrator.site.compiled import RouteSource
+
+Expression = Callable[[Exchange], Any]
+Predicate = Callable[[Exchange], bool]
+_PLACEHOLDER = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointUse:
+    """An endpoint a route names; `dynamic` ones (toD with functions) are known at run time only."""
+
+    uri: str
+    line: int
+    pointer: str
+    dynamic: bool
+    consumer: bool
+
+
+@dataclass(slots=True)
+class Program:
+    """What the routes of one set share: the services, and the consuming route of a URI (`direct:x`)."""
+
+    services: Services
+    consumers: dict[str, Route] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Scope:
+    """Where compilation stands. `checking` compiles without the files of a site."""
+
+    source: RouteSource
+    program: Program
+    problems: list[RouteProblem]
+    uses: list[EndpointUse]
+    route: str = ""
+    checking: bool = False
+
+    @property
+    def services(self) -> Services:
+        """What the routes may use."""
+        return self.program.services
+
+    def line(self, pointer: str) -> int:
+        """The line of a node, or of the nearest node around it."""
+        while pointer:
+            line = self.source.lines.get(pointer)
+            if line is not None:
+                return line
+            pointer = pointer.rpartition("/")[0]
+        return self.source.lines.get("", 1)
+
+    def problem(self, pointer: str, rule: str, message: str, remedy: str) -> None:
+        """Note a mistake."""
+        self.problems.append(
+            RouteProblem(self.source.file, self.line(pointer), pointer, rule, message, remedy)
+        )
+
+    def where(self, pointer: str, step: str) -> Where:
+        """The place of a step, for errors at run time."""
+        return Where(self.route, self.source.file, self.line(pointer), step)
+
+    def fill(self, text: str, pointer: str) -> str:
+        """Replace `{{name}}`, `{{name:default}}` and `{{?name}}` by the services' placeholders."""
+
+        def value(match: re.Match[str]) -> str:
+            name, colon, default = match[1].partition(":")
+            found = self.services.placeholders.get(name.removeprefix("?"))
+            if found is not None:
+                return found
+            if colon or name.startswith("?"):
+                return default
+            self.problem(pointer, "placeholder", f"no value for {{{{{name}}}}}", "Define it, or give a default.")
+            return ""
+
+        return _PLACEHOLDER.sub(value, text) if "{{" in text else text
+
+    def block(self, value: Any, pointer: str) -> Block:
+        """Compile a list of steps."""
+        return block(self.steps(value, pointer))
+
+    def steps(self, value: Any, pointer: str) -> Iterator[Step]:
+        """Compile each step of a list; what is wrong is noted and left out."""
+        if value is None:
+            return
+        if not isinstance(value, (list, tuple)):
+            self.problem(pointer, "steps", "steps are not a list", "Write them as a list, one `- ` each.")
+            return
+        for index, item in enumerate(value):
+            step = self.step(item, f"{pointer}/{index}")
+            if step is not None:
+                yield step
+
+    def step(self, item: Any, pointer: str) -> Step | None:
+        """Compile one step; None where it is disabled or wrong."""
+        if isinstance(item, str):
+            item = {item: None}
+        if not isinstance(item, Mapping) or len(item) != 1:
+            self.problem(
+                pointer, "step", "a step has exactly one name", "Write one step an item; check the indentation."
+            )
+            return None
+        name, value = next(iter(item.items()))
+        module = registry.EIPS.find(str(name))
+        if module is None:
+            self._unknown_step(str(name), f"{pointer}/{name}")
+            return None
+        node = Node.of(registry.EIPS.spec(name), value, f"{pointer}/{name}", self)
+        if node is None or node.flag("disabled"):
+            return None
+        run = module.compile(node)
+        return None if run is nothing else Step(run, is_waiting(run), self.where(node.pointer, name))
+
+    def _unknown_step(self, name: str, pointer: str) -> None:
+        if registry.EIPS.not_yet(name):
+            self.problem(
+                pointer, "not-yet", f"the step {name} is not yet in the embedded engine",
+                "Use other steps, or run the flow on Camel K.",
+            )  # fmt: skip
+            return
+        if name in ("route", "from", "onException", "onCompletion", "intercept", "errorHandler", "rest"):
+            self.problem(
+                pointer, "misplaced", f"{name} stands among the steps", "Move it out: check the indentation."
+            )
+            return
+        names = registry.EIPS.names()
+        self.problem(pointer, "unknown-step", f"there is no step {name}", did_you_mean(name, names))
+
+    def uri(self, text: str, parameters: Any, pointer: str) -> Uri | None:
+        """Parse a static URI, with the dash-case lint of `parameters`."""
+        if parameters is not None and not isinstance(parameters, Mapping):
+            self.problem(pointer, "parameters", "parameters are not a mapping", "Write name: value pairs.")
+            return None
+        for name in parameters or ():
+            renamed = camel_case(str(name))
+            if renamed != name:
+                self.problem(
+                    f"{pointer}/parameters/{name}", "parameter-renamed",
+                    f"Camel sends the parameter {name} as {renamed}",
+                    f"Write {renamed}, or put {name} into the uri itself.",
+                )  # fmt: skip
+        try:
+            return parse(self.fill(text, pointer), parameters)
+        except ValueError as error:
+            self.problem(pointer, "uri", str(error), "Write scheme:name, for example direct:next.")
+            return None
+
+
+@dataclass(slots=True)
+class Node:
+    """One step (or part of one) with its options, checked against its specification."""
+
+    spec: Spec
+    options: Mapping[str, Any]
+    pointer: str
+    scope: Scope
+
+    @classmethod
+    def of(cls, spec: Spec, value: Any, pointer: str, scope: Scope) -> Node | None:
+        """Read the options of a step. None where they cannot be read at all."""
+        if isinstance(value, str) and spec.text:
+            value = {spec.text: value}
+        if value is None:
+            value = {}
+        if not isinstance(value, Mapping):
+            scope.problem(
+                pointer, "options", f"the options of {spec.name} are not a mapping",
+                f"For example: {spec.example}",
+            )  # fmt: skip
+            return None
+        node = cls(spec, value, pointer, scope)
+        node._check()
+        return node
+
+    def _check(self) -> None:
+        known = {option.name: option for option in (*self.spec.options, *COMMON)}
+        for name, value in self.options.items():
+            option = known.get(name)
+            if option is not None:
+                self._check_type(option, value)
+            elif not (self.spec.expression and (name == "expression" or name in registry.LANGUAGES.all_names())):
+                self._unknown_option(str(name), known)
+        for option in self.spec.options:
+            if option.required and self.options.get(option.name) is None:
+                self.problem(
+                    "", "missing-option", f"{self.spec.name} needs {option.name}: {option.doc}",
+                    f"For example: {self.spec.example}",
+                )  # fmt: skip
+
+    def _unknown_option(self, name: str, known: Mapping[str, Option]) -> None:
+        names = set(known)
+        if self.spec.expression:
+            names |= registry.LANGUAGES.names()
+        self.problem(
+            f"/{name}", "unknown-option", f"{self.spec.name} has no option {name}", did_you_mean(name, names)
+        )
+
+    def _check_type(self, option: Option, value: Any) -> None:
+        good = _TYPES[option.type]
+        if value is not None and not good(value):
+            self.problem(
+                f"/{option.name}", "option-type", f"{option.name} of {self.spec.name} is no {option.type}",
+                f"{option.doc} For example: {option.example if option.example is not None else option.default}",
+            )  # fmt: skip
+        elif option.choices and value is not None and str(value) not in option.choices:
+            self.problem(
+                f"/{option.name}", "option-value", f"{option.name} of {self.spec.name} has no such value",
+                did_you_mean(str(value), option.choices),
+            )  # fmt: skip
+
+    def problem(self, below: str, rule: str, message: str, remedy: str) -> None:
+        """Note a mistake at this node or below it."""
+        self.scope.problem(self.pointer + below, rule, message, remedy)
+
+    def text(self, name: str, default: str = "") -> str:
+        """An option as text."""
+        value = self.options.get(name)
+        if value is None:
+            return default
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        return str(value)
+
+    def flag(self, name: str) -> bool:
+        """An option that is true or false, with its documented default."""
+        option = self.spec.option(name)
+        value = self.options.get(name, option.default if option else False)
+        return value if isinstance(value, bool) else str(value).lower() == "true"
+
+    def steps(self, name: str = "steps") -> Block:
+        """The nested steps."""
+        return self.scope.block(self.options.get(name), f"{self.pointer}/{name}")
+
+    def expression(self) -> Expression:
+        """The expression of the step; notes a problem where there is none or more than one."""
+        found = self._expression_source()
+        return nothing if found is None else found.expression()
+
+    def predicate(self) -> Predicate:
+        """The same where true or false is expected."""
+        found = self._expression_source()
+        return (lambda _exchange: False) if found is None else found.predicate()
+
+    def _expression_source(self) -> Source | None:
+        options, pointer = self.options, self.pointer
+        inner = options.get("expression")
+        if isinstance(inner, Mapping):
+            options, pointer = inner, f"{pointer}/expression"
+        names = [name for name in options if name in registry.LANGUAGES.all_names()]
+        if len(names) == 1:
+            return source(names[0], options[names[0]], f"{pointer}/{names[0]}", self.scope)
+        candidate = next((name for name in options if nearest(name, registry.LANGUAGES.names())), None)
+        if options is not self.options and candidate and not names:
+            self.scope.problem(
+                f"{pointer}/{candidate}", "unknown-language", f"there is no language {candidate}",
+                did_you_mean(candidate, registry.LANGUAGES.names()),
+            )  # fmt: skip
+            return None
+        what = "has more than one expression" if names else "has no expression"
+        self.problem("", "expression-missing", f"{self.spec.name} {what}", f"For example: {self.spec.example}")
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An expression as written: its text, its options (a Node), and where it stands."""
+
+    language: str
+    text: str
+    node: Node
+
+    @property
+    def scope(self) -> Scope:
+        """The scope it is compiled in."""
+        return self.node.scope
+
+    def expression(self) -> Expression:
+        """Compile it; what is wrong is noted, and null takes its place."""
+        return self._compile("expression") or nothing
+
+    def predicate(self) -> Predicate:
+        """Compile it where true or false is expected."""
+        return self._compile("predicate") or (lambda _exchange: False)
+
+    def _compile(self, how: str) -> Any:
+        module = registry.LANGUAGES.find(self.language)
+        if module is None:
+            return None
+        try:
+            return getattr(module, how)(self)
+        except ExpressionError as error:
+            self.node.problem("", error.rule, f"{self.language}: {error.message}", error.remedy)
+            return None
+
+
+def source(language: str, value: Any, pointer: str, scope: Scope) -> Source | None:
+    """The source of an expression in YAML: a text, or a mapping with `expression`."""
+    if registry.LANGUAGES.find(language) is None:
+        scope.problem(
+            pointer, "not-yet", f"the language {language} is not yet in the embedded engine",
+            "Use one of: " + ", ".join(sorted(registry.LANGUAGES.names())) + ".",
+        )  # fmt: skip
+        return None
+    if isinstance(value, bool):
+        value = "true" if value else "false"
+    elif isinstance(value, (int, float)):
+        value = str(value)
+    node = Node.of(registry.LANGUAGES.spec(language), value, pointer, scope)
+    if node is None:
+        return None
+    return Source(language, scope.fill(node.text("expression"), pointer), node)
+
+
+def _is_boolean(value: Any) -> bool:
+    return isinstance(value, bool) or (isinstance(value, str) and value.lower() in ("true", "false"))
+
+
+def _is_integer(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.lstrip("-").isdigit()
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_TYPES: dict[str, Callable[[Any], bool]] = {
+    "string": lambda value: isinstance(value, (str, int, float, bool)),
+    "boolean": _is_boolean,
+    "integer": _is_integer,
+    "list": lambda value: isinstance(value, (list, tuple)),
+    "object": lambda value: isinstance(value, (Mapping, str)),
+    "steps": lambda value: isinstance(value, (list, tuple, Mapping)),
+    "any": lambda value: True,
+}

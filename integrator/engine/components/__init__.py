@@ -1,0 +1,1 @@
+"""Components of the engine: one module each, with its specification."""

@@ -1,0 +1,1 @@
+"""Data formats of the engine: one module each, with its specification."""

@@ -1,0 +1,1 @@
+"""Steps of the engine: one module each, with its specification."""

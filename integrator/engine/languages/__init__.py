@@ -1,0 +1,1 @@
+"""Languages of the engine: one module each, with its specification."""

@@ -1,0 +1,216 @@
+"""From route files to a RouteSet that runs them, and the checks that need all files together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from integrator.engine import components, registry
+from integrator.engine.compiler import EndpointUse, Node, Program, Scope
+from integrator.engine.exceptions import CAMEL, failure
+from integrator.engine.known import ELEMENTS
+from integrator.engine.problems import LINTS, RouteErrors, RouteProblem, did_you_mean
+from integrator.engine.services import Services
+from integrator.engine.spec import COMMON, Option, Spec
+from integrator.engine.steps import Route, RouteStop, Trail
+from integrator.engine.uris import Uri
+from integrator.exchange import Exchange
+from integrator.site.compiled import RouteSource
+
+ROUTE = Spec(
+    "element", "route", "A route: where messages come from and what is done with them.", "3.8",
+    "route: {id: person-consult, from: {uri: flow:person-consult, steps: []}}",
+    options=(
+        Option("from", "The consumer and its steps.", type="object", required=True),
+        Option("autoStartup", "Whether the route takes messages.", type="boolean", default=True),
+        Option("group", "A name that several routes share."),
+        Option("startupOrder", "The order of starting; nothing depends on it here.", type="integer"),
+        Option("messageHistory", "Accepted; the engine always knows where a step failed.", type="boolean"),
+        Option("trace", "Accepted, without effect.", type="boolean"),
+        Option("logMask", "Accepted; values of personal flows are never logged.", type="boolean"),
+    ),
+)  # fmt: skip
+FROM = Spec(
+    "element", "from", "The consumer of a route.", "3.8", "from: {uri: flow:person-consult, steps: []}",
+    options=(
+        Option("uri", "`flow:` of the register, or `direct:`.", required=True, example="flow:person-consult"),
+        Option("parameters", "Options of the URI.", type="object"),
+        Option("steps", "What is done with each message.", type="steps", required=True),
+    ),
+)  # fmt: skip
+
+
+class RouteSet:
+    """Compiled routes by the URI they consume from."""
+
+    def __init__(self, program: Program) -> None:
+        self._consumers = program.consumers
+
+    @property
+    def uris(self) -> frozenset[str]:
+        """The URIs the set consumes from: `flow:x`, `direct:x`."""
+        return frozenset(self._consumers)
+
+    async def run(self, uri: str, exchange: Exchange) -> None:
+        """Run the route that consumes `uri`. Never raises what a route raises: see `exchange.exception`.
+
+        The result is in `exchange.message`; `exchange.history` tells where it failed, without content.
+        """
+        route = self._consumers.get(uri) or self._consumers.get(uri.partition("?")[0])
+        if route is None or not route.started:
+            exchange.exception = components.direct.no_consumer(uri)
+            return
+        exchange.history = [Trail(route.id, route.endpoint)]
+        try:
+            if route.body.waits:
+                await route.body.run(exchange)
+            else:
+                route.body.run(exchange)
+        except RouteStop:
+            exchange.route_stop = True
+        except Exception as error:  # what no doTry took ends here, as in Camel's producer template
+            exchange.exception = error
+            exchange.properties["CamelExceptionCaught"] = error
+
+
+@dataclass(slots=True)
+class _Compilation:
+    """One pass over all files: scopes, routes so far, problems."""
+
+    program: Program
+    problems: list[RouteProblem]
+    uses: list[EndpointUse]
+    checking: bool
+    ids: dict[str, str]
+    unnamed: int = 0
+
+    def file(self, source: RouteSource) -> None:
+        scope = Scope(source, self.program, self.problems, self.uses, checking=self.checking)
+        for index, document in enumerate(source.documents):
+            self._element(document, f"/{index}", scope)
+
+    def _element(self, document: Any, pointer: str, scope: Scope) -> None:
+        if not isinstance(document, Mapping) or len(document) != 1:
+            scope.problem(pointer, "element", "a file is a list of named elements", "Write `- route:` items.")
+            return
+        name, value = next(iter(document.items()))
+        if name == "route":
+            self._route(value, f"{pointer}/route", scope)
+        elif name == "from":
+            self._route({"from": value}, pointer, scope)
+        elif name in ELEMENTS:
+            scope.problem(
+                f"{pointer}/{name}", "not-yet", f"{name} is not yet in the embedded engine",
+                "Use doTry in the route, or run the flow on Camel K.",
+            )  # fmt: skip
+        else:
+            scope.problem(
+                f"{pointer}/{name}", "unknown-element", f"there is no element {name}",
+                did_you_mean(str(name), ELEMENTS),
+            )  # fmt: skip
+
+    def _route(self, value: Any, pointer: str, scope: Scope) -> None:
+        node = Node.of(ROUTE, value, pointer, scope)
+        if node is None:
+            return
+        start = Node.of(FROM, node.options.get("from"), f"{pointer}/from", scope)
+        if start is None:
+            return
+        scope.route = self._identify(node)
+        uri = scope.uri(start.text("uri"), start.options.get("parameters"), f"{pointer}/from")
+        body = start.steps()
+        if uri is None:
+            return
+        scope.uses.append(EndpointUse(_address(uri), scope.line(f"{pointer}/from/uri"), f"{pointer}/from/uri",
+                                      dynamic=False, consumer=True))  # fmt: skip
+        self._consume(uri, Route(scope.route, uri.name, body, started=node.flag("autoStartup")), start)
+
+    def _identify(self, node: Node) -> str:
+        name = node.text("id")
+        if not name:
+            self.unnamed += 1
+            return f"route{self.unnamed}"
+        if name in self.ids:
+            node.problem("/id", "duplicate-route-id", f"the route id {name} is already used in {self.ids[name]}",
+                         "Give each route its own id.")  # fmt: skip
+        self.ids[name] = node.scope.source.file
+        return name
+
+    def _consume(self, uri: Uri, route: Route, start: Node) -> None:
+        module = registry.COMPONENTS.find(uri.scheme)
+        if module is None or not getattr(module, "CONSUMES", False):
+            start.problem("/uri", "consumer", f"routes of the embedded engine do not start from {uri.scheme}:",
+                          "Start from flow: (of the register) or direct:.")  # fmt: skip
+            return
+        address = _address(uri)
+        if address in self.program.consumers:
+            start.problem("/uri", "duplicate-consumer", f"two routes consume {address}", "Keep one of them.")
+            return
+        self.program.consumers[address] = route
+
+    def dangling(self, sources: Sequence[RouteSource]) -> None:
+        """Note `direct:` endpoints that no route consumes."""
+        by_file = {source.file: source for source in sources}
+        for file, use in self.targets:
+            if use.uri.startswith("direct:") and use.uri.partition("?")[0] not in self.program.consumers:
+                names = [uri for uri in self.program.consumers if uri.startswith("direct:")]
+                remedy = did_you_mean(use.uri, names) if names else "Add a route from it."
+                self.problems.append(RouteProblem(
+                    by_file[file].file, use.line, use.pointer, "direct-missing",
+                    f"no route consumes {use.uri}", remedy,
+                ))  # fmt: skip
+
+    targets: Any = ()
+
+
+def _address(uri: Uri) -> str:
+    return f"{uri.scheme}:{uri.path}"
+
+
+def _compile(sources: Sequence[RouteSource], services: Services, *, checking: bool) -> _Compilation:
+    compilation = _Compilation(Program(services), [], [], checking, {})
+    targets: list[tuple[str, EndpointUse]] = []
+    for source in sources:
+        before = len(compilation.uses)
+        compilation.file(source)
+        targets.extend((source.file, use) for use in compilation.uses[before:] if not use.consumer)
+    compilation.targets = targets
+    compilation.dangling(sources)
+    compilation.problems.sort(key=lambda problem: (problem.file, problem.line))
+    return compilation
+
+
+def compile_routes(sources: Sequence[RouteSource], services: Services) -> RouteSet:
+    """Compile every route of the files. Raises RouteErrors with all problems that keep one from running."""
+    compilation = _compile(sources, services, checking=False)
+    serious = [problem for problem in compilation.problems if problem.rule not in LINTS]
+    if serious:
+        raise RouteErrors(serious)
+    return RouteSet(compilation.program)
+
+
+def check_routes(sources: Sequence[RouteSource], services: Services | None = None) -> list[RouteProblem]:
+    """Every mistake in the files, lints included, in the order of file and line.
+
+    Without `services` the files that routes name (XSLT, schemas) are not read.
+    """
+    compilation = _compile(sources, services or Services(), checking=services is None)
+    return compilation.problems
+
+
+def endpoints(source: RouteSource) -> list[EndpointUse]:
+    """Every endpoint the routes of a file name, consumers included, for egress checks."""
+    return list(_uses(source))
+
+
+def _uses(source: RouteSource) -> Iterator[EndpointUse]:
+    yield from _compile([source], Services(), checking=True).uses
+
+
+def no_route(uri: str) -> Exception:
+    """The error of an exchange for which no route exists."""
+    return failure(CAMEL + "component.direct.DirectConsumerNotAvailableException", f"no route from {uri}")
+
+
+__all__ = ["COMMON", "RouteSet", "check_routes", "compile_routes", "endpoints"]

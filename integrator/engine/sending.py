@@ -1,0 +1,177 @@
+"""How steps send to endpoints: fixed ones compiled once, dynamic ones checked against what may be reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from integrator.engine import registry
+from integrator.engine.compiler import EndpointUse, Expression, Node
+from integrator.engine.exceptions import CAMEL, failure
+from integrator.engine.javatypes import to_text
+from integrator.engine.names import variables_of
+from integrator.engine.problems import did_you_mean
+from integrator.engine.spec import Spec
+from integrator.engine.steps import Run, is_waiting
+from integrator.engine.uris import Uri, parse
+from integrator.exchange import Exchange
+
+DYNAMIC = ("adapter", "direct", "mock")
+"""Schemes that a computed URI may have: nothing else is compiled at run time."""
+_DYNAMIC_KEPT = 256
+
+
+def endpoint(node: Node, uri: Uri) -> Run | None:
+    """The function that sends to an endpoint; notes what is wrong with it."""
+    scope, pointer = node.scope, f"{node.pointer}/uri"
+    scope.uses.append(EndpointUse(_address(uri), scope.line(pointer), pointer, dynamic=False, consumer=False))
+    module = registry.COMPONENTS.find(uri.scheme)
+    if module is None:
+        if registry.COMPONENTS.not_yet(uri.scheme):
+            node.problem(
+                "/uri", "not-yet", f"the component {uri.scheme}: is not yet in the embedded engine",
+                "Systems outside are reached by adapter:; other components run on Camel K.",
+            )  # fmt: skip
+        else:
+            node.problem(
+                "/uri", "unknown-component", f"there is no component {uri.scheme}:",
+                did_you_mean(uri.scheme, registry.COMPONENTS.names()),
+            )  # fmt: skip
+        return None
+    return _compiled(node, uri)
+
+
+def _address(uri: Uri) -> str:
+    query = "&".join(f"{name}={value}" for name, value in uri.options.items())
+    return f"{uri.scheme}:{uri.path}" + (f"?{query}" if query else "")
+
+
+def _compiled(node: Node, uri: Uri) -> Run | None:
+    spec = registry.COMPONENTS.spec(uri.scheme)
+    module = registry.COMPONENTS.find(uri.scheme)
+    good = _check_options(node, uri, spec)
+    if module is None or not good:
+        return None
+    run: Run = module.compile(node, uri)
+    return run
+
+
+def _check_options(node: Node, uri: Uri, spec: Spec) -> bool:
+    names = [option.name for option in spec.options]
+    good = True
+    for name, value in uri.options.items():
+        option = spec.option(name)
+        if option is None:
+            remedy = did_you_mean(name, names) if names else f"{uri.scheme}: takes no options."
+            node.problem("/uri", "unknown-endpoint-option", f"{uri.scheme}: has no option {name}", remedy)
+            good = False
+        elif option.choices and value not in option.choices:
+            node.problem("/uri", "option-value", f"{name} of {uri.scheme}: has no such value",
+                         did_you_mean(value, option.choices))  # fmt: skip
+            good = False
+    for option in spec.options:
+        if option.required and option.name not in uri.options:
+            node.problem("/uri", "missing-option", f"{uri.scheme}: needs the option {option.name}",
+                         f"For example: {spec.example}")  # fmt: skip
+            good = False
+    return good
+
+
+def received(node: Node, send: Run, name: str | None) -> Run:
+    """The sending step around an endpoint: it remembers where the exchange went, and takes the answer.
+
+    `name` is the endpoint's normal form, None where the endpoint sets it itself.
+    """
+    taken, given = node.text("variableReceive"), node.text("variableSend")
+    waits = is_waiting(send)
+    if taken or given:
+        return _with_variables(send, waits, name, taken, given)
+
+    async def send_waiting(exchange: Exchange) -> None:
+        if name is not None:
+            exchange.history[0].endpoint = name
+        await send(exchange)
+
+    def send_plain(exchange: Exchange) -> None:
+        exchange.history[0].endpoint = name
+        send(exchange)
+
+    return send_waiting if waits else send_plain
+
+
+def _with_variables(send: Run, waits: bool, name: str | None, taken: str, given: str) -> Run:
+    async def send_with_variables(exchange: Exchange) -> None:
+        if name is not None:
+            exchange.history[0].endpoint = name
+        original = exchange.message
+        if given or taken:
+            exchange.message = original.copy()
+        if given:
+            exchange.message.body = variables_of(exchange, given).get(given)
+        if waits:
+            await send(exchange)
+        else:
+            send(exchange)
+        if taken:
+            answer, exchange.message = exchange.message, original
+            _receive(exchange, taken, answer.body, dict(answer.headers))
+
+    return send_with_variables
+
+
+def _receive(exchange: Exchange, name: str, body: Any, headers: dict[str, Any]) -> None:
+    variables_of(exchange, name)[name] = body
+    for header, value in headers.items():
+        exchange.variables[f"header:{name}.{header}"] = value
+
+
+def dynamic(node: Node, uri: Expression) -> Run:
+    """Send to the endpoint an expression names. What it may be is checked for every message."""
+    ignore = node.flag("ignoreInvalidEndpoint")
+    parameters = node.options.get("parameters")
+    compiled: dict[str, tuple[str, Run, bool]] = {}
+
+    async def send_dynamic(exchange: Exchange) -> None:
+        text = (to_text(uri(exchange)) or "").strip()
+        found = compiled.get(text)
+        if found is None:
+            try:
+                found = _resolve(node, text, parameters)
+            except ValueError:
+                if ignore:
+                    return
+                raise failure(
+                    CAMEL + "ResolveEndpointFailedException",
+                    f"the computed endpoint of {node.spec.name} is none this route may reach",
+                ) from None
+            if len(compiled) >= _DYNAMIC_KEPT:
+                compiled.clear()
+            compiled[text] = found
+        name, send, waits = found
+        exchange.history[0].endpoint = name
+        if waits:
+            await send(exchange)
+        else:
+            send(exchange)
+
+    return send_dynamic
+
+
+def _resolve(node: Node, text: str, parameters: Any) -> tuple[str, Run, bool]:
+    uri = parse(text, parameters)
+    if uri.scheme not in DYNAMIC or not uri.path:
+        raise ValueError("not an endpoint that may be computed")
+    services = node.scope.services
+    if uri.scheme == "adapter" and services.adapters is not None and uri.path not in services.adapters:
+        raise ValueError("not an adapter of the site")
+    # Problems of a computed URI belong to the message, not to the route's compilation.
+    before = len(node.scope.problems)
+    send = _compiled(node, uri)
+    failed = len(node.scope.problems) > before
+    del node.scope.problems[before:]
+    if send is None or failed:
+        raise ValueError("not a valid endpoint")
+    return uri.name, send, is_waiting(send)
+
+
+Sent = Callable[[Exchange], Any]

@@ -1,0 +1,82 @@
+"""What the engine needs from outside: it declares the protocols, the composition root fills them in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from integrator.exchange import AdapterAnswer, Context, Conversions, Exchange
+from integrator.security.parsers import CONVERSIONS
+
+
+class Sender(Protocol):
+    """Carries one call to a connected system. The outbound implements it; routes reach nothing else.
+
+    Called on the event loop, once for every `adapter:` step. Raises an IntegratorError (InvalidRequest,
+    Refused, NoData, Overloaded, ProviderTimeout, ProviderUnreachable, BrokenContract, ProviderFault).
+    """
+
+    async def call(
+        self, adapter: str, operation: str, body: Any, headers: Mapping[str, Any], context: Context | None
+    ) -> AdapterAnswer:
+        """Send `body` (JSON data) to an operation and return what the provider said."""
+        ...
+
+
+class NoSender:
+    """The sender of routes that are only checked, or tested without adapters."""
+
+    async def call(
+        self, adapter: str, operation: str, body: Any, headers: Mapping[str, Any], context: Context | None
+    ) -> AdapterAnswer:
+        """Always raises LookupError: no adapter exists."""
+        raise LookupError(f"no adapter {adapter} here: give Services a sender")
+
+
+@dataclass(slots=True)
+class Mocks:
+    """What `mock:` endpoints received, by name, at most `kept` of each (the oldest go)."""
+
+    kept: int = 1_000
+    received: dict[str, list[Exchange]] = field(default_factory=dict)
+
+    def record(self, name: str, exchange: Exchange) -> None:
+        """Keep a snapshot that stands for itself."""
+        snapshots = self.received.setdefault(name, [])
+        snapshots.append(exchange)
+        if len(snapshots) > self.kept:
+            del snapshots[0]
+
+
+def no_resource(path: str) -> bytes:
+    """The resource function of a site without files. Raises FileNotFoundError."""
+    raise FileNotFoundError(f"{path} is not a file of the site")
+
+
+def no_log(_level: str, _text: str, _route: str, _line: int) -> None:
+    """Logs nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything routes may use.
+
+    `resource` reads a file of the site by its path (raises FileNotFoundError); `now_us` is the clock in
+    microseconds since the epoch; `log` takes level, text, route id and line; `personal` keeps values of
+    messages out of logs and of error texts (I5); `placeholders` fill `{{name}}`; `adapters` are the ids
+    dynamic URIs may name (None: the sender decides alone); `mocks` collects what `mock:` receives.
+    """
+
+    sender: Sender = field(default_factory=NoSender)
+    resource: Callable[[str], bytes] = no_resource
+    conversions: Conversions = CONVERSIONS
+    now_us: Callable[[], int] = lambda: time.time_ns() // 1000
+    log: Callable[[str, str, str, int], None] = no_log
+    personal: bool = True
+    placeholders: Mapping[str, str] = field(default_factory=dict)
+    adapters: Collection[str] | None = None
+    mocks: Mocks | None = None
+    routes_nested: int = 64
+    routes_entered: int = 1_000

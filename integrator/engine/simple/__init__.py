@@ -1,0 +1,1 @@
+"""Camel's simple language: its own parser and compiler to closures."""

@@ -1,0 +1,251 @@
+"""simple's functions on values of any type, on lists and maps, and on the exchange itself."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+import uuid as uuids
+from decimal import Decimal
+from typing import Any
+
+from integrator.engine.compiler import Expression
+from integrator.engine.exceptions import CAMEL, failure, known, wrapped
+from integrator.engine.javatypes import (
+    JavaList,
+    JavaMap,
+    JavaSet,
+    bad_conversion,
+    cannot_convert,
+    converter,
+    to_text,
+)
+from integrator.engine.names import PROTECTED, variables_of
+from integrator.engine.problems import ExpressionError, did_you_mean
+from integrator.engine.simple.calls import Arguments, Builder, items_of
+from integrator.engine.simple.operators import contains
+from integrator.engine.simple.predicates import predicate, truthy
+from integrator.exchange import Exchange
+
+_counter = itertools.count(1)
+
+
+def _list(arguments: Arguments) -> Expression:
+    values = arguments.values()
+    return lambda exchange: JavaList(value(exchange) for value in values)
+
+
+def _map(arguments: Arguments) -> Expression:
+    if len(arguments) % 2:
+        raise ExpressionError("map takes pairs of key and value", "Add the missing one.")
+    values = arguments.values()
+    pairs = list(zip(values[::2], values[1::2], strict=True))
+    return lambda exchange: JavaMap((to_text(key(exchange)) or "", value(exchange)) for key, value in pairs)
+
+
+def _all_items(arguments: Arguments) -> Expression:
+    if not len(arguments):
+        return lambda exchange: items_of(exchange.message.body)
+    values = arguments.values()
+    if len(values) == 1:
+        only = values[0]
+        return lambda exchange: items_of(only(exchange))
+    return lambda exchange: [value(exchange) for value in values]
+
+
+def _reverse(arguments: Arguments) -> Expression:
+    items = _all_items(arguments)
+    return lambda exchange: JavaList(reversed(items(exchange)))
+
+
+def _distinct(arguments: Arguments) -> Expression:
+    items = _all_items(arguments)
+
+    def distinct(exchange: Exchange) -> Any:
+        found = JavaSet()
+        for item in items(exchange):
+            if item not in found:
+                found.append(item)
+        return found
+
+    return distinct
+
+
+def _shuffle(arguments: Arguments) -> Expression:
+    items = _all_items(arguments)
+
+    def shuffle(exchange: Exchange) -> Any:
+        found = JavaList(items(exchange))
+        secrets.SystemRandom().shuffle(found)
+        return found
+
+    return shuffle
+
+
+def _size(arguments: Arguments) -> Expression:
+    arguments.need(1, 1)
+    value = arguments.value(0)
+    return lambda exchange: len(items_of(value(exchange)))
+
+
+def _is_empty(arguments: Arguments) -> Expression:
+    arguments.need(1, 1)
+    value = arguments.value(0)
+
+    def is_empty(exchange: Exchange) -> bool:
+        found = value(exchange)
+        return found is None or (isinstance(found, (str, list, dict, bytes)) and not found)
+
+    return is_empty
+
+
+def _not(arguments: Arguments) -> Expression:
+    arguments.need(1, 1)
+    test = predicate(arguments.listed[0].strip(), arguments.source)
+    return lambda exchange: not test(exchange)
+
+
+def _contains(arguments: Arguments) -> Expression:
+    arguments.need(1, 2)
+    value = arguments.value(0) if len(arguments) > 1 else arguments.body_or(2)
+    wanted = arguments.value(len(arguments) - 1)
+    return lambda exchange: contains(value(exchange), wanted(exchange))
+
+
+def _empty(arguments: Arguments) -> Expression:
+    arguments.need(1, 1)
+    kinds = {"list": JavaList, "map": JavaMap, "string": str}
+    kind = kinds.get(arguments.text(0).lower())
+    if kind is None:
+        raise ExpressionError("empty makes list, map or string", "Write empty(list).")
+    return lambda _exchange: kind()
+
+
+def _kind_of(arguments: Arguments) -> Expression:
+    arguments.need(1, 1)
+    value = arguments.value(0)
+
+    def kind(exchange: Exchange) -> str:
+        found = value(exchange)
+        if found is None:
+            return "null"
+        if isinstance(found, bool):
+            return "boolean"
+        if isinstance(found, (int, float, Decimal)):
+            return "number"
+        if isinstance(found, list):
+            return "array"
+        return "string" if isinstance(found, str) else "object"
+
+    return kind
+
+
+def _convert_to(arguments: Arguments) -> Expression:
+    arguments.need(1, 2)
+    name = arguments.text(len(arguments) - 1)
+    convert = converter(name)
+    if convert is None:
+        raise ExpressionError(f"the type {name} is unknown", "Use String, int, List, Map …")
+    value = arguments.value(0) if len(arguments) > 1 else arguments.body_or(2)
+    return lambda exchange: convert(value(exchange))
+
+
+def _set_header(arguments: Arguments) -> Expression:
+    arguments.need(1, 2)
+    name, value = arguments.text(0), arguments.body_or(1)
+
+    def set_header(exchange: Exchange) -> None:
+        exchange.message.headers[name] = value(exchange)
+
+    return set_header
+
+
+def _set_variable(arguments: Arguments) -> Expression:
+    arguments.need(1, 2)
+    name, value = arguments.text(0), arguments.body_or(1)
+    if name.startswith(PROTECTED):
+        raise ExpressionError("names of the bus are read-only", "Choose another name.")
+
+    def set_variable(exchange: Exchange) -> None:
+        variables_of(exchange, name)[name] = value(exchange)
+
+    return set_variable
+
+
+def _throw(arguments: Arguments) -> Expression:
+    arguments.need(1, 2)
+    message = arguments.text(0)
+    java_class = arguments.text(1) if len(arguments) > 1 else "java.lang.IllegalArgumentException"
+    if not known(java_class):
+        raise ExpressionError(f"there is no class {java_class}", did_you_mean(java_class, ["java.io.IOException"]))
+
+    def throw(_exchange: Exchange) -> None:
+        raise wrapped("java.lang.RuntimeException", failure(java_class, message))
+
+    return throw
+
+
+def _assert(arguments: Arguments) -> Expression:
+    arguments.need(2, 2)
+    test = predicate(arguments.listed[0].strip(), arguments.source)
+    message = arguments.text(1)
+
+    def check(exchange: Exchange) -> None:
+        if not test(exchange):
+            raise failure(CAMEL + "language.simple.SimpleAssertionException", message)
+
+    return check
+
+
+def _load(arguments: Arguments) -> Expression:
+    arguments.need(1, 1)
+    path = arguments.text(0).removeprefix("file:").removeprefix("classpath:")
+    if "${" in path:
+        raise ExpressionError("load takes a fixed path", "Name a file of the site.")
+    scope = arguments.source.scope
+    if scope.checking:
+        return lambda _exchange: None
+    try:
+        text = scope.services.resource(path).decode("utf-8")
+    except (OSError, KeyError, ValueError) as error:
+        raise ExpressionError(f"{path} cannot be read from the site", "Correct the path.") from error
+    return lambda _exchange: text
+
+
+def uuid(arguments: Arguments) -> Expression:
+    """`${uuid}`: exchange-id style by default; short, simple, classic, random."""
+    arguments.need(0, 1)
+    kind = arguments.text(0) if len(arguments) else "default"
+    makers = {
+        "default": lambda: f"{secrets.token_hex(8).upper()[:15]}-{next(_counter):016X}",
+        "short": lambda: f"{secrets.token_hex(3).upper()[:5]}-{next(_counter):010X}",
+        "simple": lambda: str(next(_counter)),
+        "classic": lambda: f"ID-integrator-{uuids.uuid4().int % 10**13}-1-{next(_counter)}",
+        "random": lambda: str(uuids.uuid4()),
+    }
+    make = makers.get(kind)
+    if make is None:
+        raise ExpressionError(f"uuid knows no generator {kind}", did_you_mean(kind, makers))
+    return lambda _exchange: make()
+
+
+FUNCTIONS: dict[str, Builder] = {
+    "list": _list,
+    "map": _map,
+    "reverse": _reverse,
+    "distinct": _distinct,
+    "shuffle": _shuffle,
+    "size": _size,
+    "isEmpty": _is_empty,
+    "not": _not,
+    "contains": _contains,
+    "empty": _empty,
+    "kindOfType": _kind_of,
+    "convertTo": _convert_to,
+    "setHeader": _set_header,
+    "setVariable": _set_variable,
+    "throwException": _throw,
+    "assert": _assert,
+    "load": _load,
+    "uuid": uuid,
+}
+__all__ = ["FUNCTIONS", "bad_conversion", "cannot_convert", "truthy", "uuid"]

@@ -1,0 +1,61 @@
+"""The functions of simple by name: `${name(arguments)}` and `${date:…}`.
+
+`SINCE` names those that came with Camel 4.18: an export for an older runtime has to refuse them.
+"""
+
+from __future__ import annotations
+
+from integrator.engine.compiler import Expression, Source
+from integrator.engine.problems import ExpressionError, nearest
+from integrator.engine.simple import data, dates, nested, numbers, texts
+from integrator.engine.simple.calls import Arguments, Builder, long_of, with_body
+from integrator.engine.simple.parser import arguments, call
+
+FUNCTIONS: dict[str, Builder] = {
+    **texts.FUNCTIONS,
+    **numbers.FUNCTIONS,
+    **data.FUNCTIONS,
+    **nested.FUNCTIONS,
+}
+BARE: dict[str, Builder] = {"uuid": data.uuid}
+SINCE: dict[str, str] = dict.fromkeys(
+    """abs assert average base64Encode base64Decode capitalize ceil concat contains convertTo distinct floor forEach
+    filter isAlpha isAlphaNumeric isEmpty isNumeric kindOfType length load lowercase max min normalizeWhitespace not
+    pad quote range reverse safeQuote setHeader setVariable shuffle size split substringAfter substringBefore
+    substringBetween sum throwException trim unquote uppercase bodyType""".split(),
+    "4.18",
+)
+_NOT_YET = frozenset({"collate", "skip", "messageHistory", "iif", "attachmentContent"})
+_GUESSED = {"contextId": "camelId", "ternary": "iif", "toJson": "pretty", "loadResource": "load", "and": "&&"}
+
+
+def compile_function(content: str, source: Source) -> Expression | None:
+    """The closure of a function call; None where the name is unknown. Raises ExpressionError."""
+    if content.startswith(("date:", "date-with-timezone:")):
+        return dates.compile_date(content, source)
+    if content in BARE:
+        return BARE[content](Arguments(content, [], source))
+    found = call(content)
+    if found is None:
+        return None
+    name, inside = found
+    builder = FUNCTIONS.get(name)
+    if builder is None:
+        return None
+    texts_ = arguments(inside) if inside.strip() else []
+    return builder(Arguments(name, texts_, source, inside))
+
+
+def unknown(content: str) -> ExpressionError:
+    """The error for a function that Camel or the embedded engine does not know."""
+    name = content.partition("(")[0].partition(":")[0].partition(".")[0]
+    if name in _NOT_YET:
+        return ExpressionError(f"the function {name} is not yet in the embedded engine", "Use jq for it.", "not-yet")
+    known = [*FUNCTIONS, "body", "header", "exchangeProperty", "variable", "date", "exception", "uuid", "camelId"]
+    guess = _GUESSED.get(name) or nearest(name, known)
+    bare = name in FUNCTIONS
+    remedy = f"Write {name}(…)." if bare else f"Did you mean {guess}?" if guess else "See the list of functions."
+    return ExpressionError(f"unknown function {name or '(empty)'}", remedy)
+
+
+__all__ = ["BARE", "FUNCTIONS", "SINCE", "compile_function", "long_of", "unknown", "with_body"]

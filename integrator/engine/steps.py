@@ -1,0 +1,167 @@
+"""Steps as plain callables, and how a list of them becomes one.
+
+A run of steps that do not wait is one plain function; only what waits is awaited. Where a step fails,
+the error learns route, file and line once, at the innermost step.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from integrator.engine.exceptions import RUNTIME_CAMEL, JavaException, class_of
+from integrator.exchange import Exchange, IntegratorError
+
+Run = Callable[[Exchange], Any]
+"""A plain callable, or one whose result is awaited (Step.waits)."""
+
+
+class Where(NamedTuple):
+    """Where a step stands."""
+
+    route: str
+    file: str
+    line: int
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A compiled step: `waits` says whether `run` returns an awaitable."""
+
+    run: Run
+    waits: bool
+    where: Where
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A compiled list of steps."""
+
+    run: Run
+    waits: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A compiled route; `endpoint` is the normal form of its consumer's URI."""
+
+    id: str
+    endpoint: str
+    body: Block
+    started: bool = True
+
+
+@dataclass(slots=True)
+class Trail:
+    """Where an exchange is: the first entry of its history, kept by the engine alone.
+
+    `origin` is the id of the first route, `endpoint` the last one sent to; `depth` and `entered` count the
+    routes entered by `direct:`, so that loops end. `variables` are those of Camel's `route:` and `global:`
+    repositories: here they live as long as the exchange, so that no value reaches another consumer's.
+    """
+
+    origin: str
+    endpoint: str
+    depth: int = 1
+    entered: int = 1
+    variables: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What `exchange.history` keeps of a failure: place and Java class, no content."""
+
+    route: str
+    file: str
+    line: int
+    step: str
+    java_class: str
+
+
+class RouteStop(BaseException):  # noqa: N818 - no error: it ends the exchange (Camel's stop)
+    """The exchange ends here, the routes that called this one included; no doFinally runs."""
+
+
+def nothing(_exchange: Exchange) -> None:
+    """The step that does nothing."""
+
+
+def failed_at(exchange: Exchange, error: Exception, where: Where) -> Exception:
+    """Note once where an error happened, in the error, the exchange and its history.
+
+    Returns the error to raise: one that is not the bus's own becomes a JavaException without its text,
+    because nobody vouches for what such a text repeats.
+    """
+    if getattr(error, "where", None) is not None:
+        return error
+    if not isinstance(error, IntegratorError):
+        cause = error
+        error = JavaException(RUNTIME_CAMEL, f"{type(cause).__name__} in step {where.step}")
+        error.__cause__ = cause
+    setattr(error, "where", where)  # noqa: B010 - errors of every room may pass here
+    exchange.properties["CamelFailureRouteId"] = where.route
+    exchange.properties["CamelFailureEndpoint"] = exchange.history[0].endpoint
+    exchange.history.append(Failure(*where, class_of(error)))
+    return error
+
+
+def block(steps: Iterable[Step]) -> Block:
+    """One callable that runs the steps in order."""
+    listed = tuple(steps)
+    if not listed:
+        return Block(nothing, waits=False)
+    if not any(step.waits for step in listed):
+        return Block(_plain(listed), waits=False)
+    return Block(_waiting(listed), waits=True)
+
+
+def _plain(steps: tuple[Step, ...]) -> Run:
+    pairs = tuple((step.run, step.where) for step in steps)
+
+    def run_plain(exchange: Exchange) -> None:
+        where = pairs[0][1]
+        try:
+            for run, where in pairs:  # noqa: B007 - read when a step fails
+                run(exchange)
+        except Exception as error:
+            raise failed_at(exchange, error, where) from error.__cause__
+
+    return run_plain
+
+
+def _waiting(steps: tuple[Step, ...]) -> Callable[[Exchange], Awaitable[None]]:
+    # Steps that do not wait stay one plain call between two awaits.
+    groups: list[tuple[Run, bool, Where]] = []
+    plain: list[Step] = []
+    for step in steps:
+        if step.waits:
+            if plain:
+                groups.append((_plain(tuple(plain)), False, plain[0].where))
+                plain = []
+            groups.append((step.run, True, step.where))
+        else:
+            plain.append(step)
+    if plain:
+        groups.append((_plain(tuple(plain)), False, plain[0].where))
+    listed = tuple(groups)
+
+    async def run_waiting(exchange: Exchange) -> None:
+        where = listed[0][2]
+        try:
+            for run, waits, where in listed:  # noqa: B007 - read when a step fails
+                if waits:
+                    await run(exchange)
+                else:
+                    run(exchange)
+        except Exception as error:
+            raise failed_at(exchange, error, where) from error.__cause__
+
+    return run_waiting
+
+
+def is_waiting(run: Run) -> bool:
+    """Whether a function has to be awaited."""
+    return inspect.iscoroutinefunction(run)
