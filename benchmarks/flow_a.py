@@ -14,8 +14,6 @@ import argparse
 import contextlib
 import json
 import os
-import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,9 +22,22 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.measure import ROOT, Load, free_port, keep, load, memory_mb, spread, static_provider, table, wait_for
+from benchmarks.measure import (
+    ROOT,
+    Load,
+    free_port,
+    keep,
+    load,
+    memory_mb,
+    spread,
+    static_provider,
+    table,
+    wait_for,
+)
+from integrator.operations.client import call
 from integrator.operations.send import Justification
 from tests.services import postgres
+from tests.services.site import open_site
 
 NISS = "53480200724"
 BODY = json.dumps({"niss": NISS}).encode()
@@ -46,60 +57,62 @@ class System:
     pids: list[int]
 
 
-def make_site(directory: Path) -> Path:
-    """The Walloon site without message security, and with a quota that a load does not reach."""
-    site = directory / "site"
-    site.mkdir()
-    for name in ("routes", "adapters", "parties", "schemas"):
-        shutil.copytree(ROOT / name, site / name)
-    shutil.copy(ROOT / "routes.yaml", site / "routes.yaml")
-    adapter = site / "adapters/regional/bced-person.yaml"
-    text = re.sub(r"^security:\n(?:[ ].*\n)+", "", adapter.read_text(), flags=re.MULTILINE)
-    adapter.write_text(text.replace("concurrency: 32", "concurrency: 256"))
-    grants = site / "routes/regional/person-consult.grants.yaml"
-    grants.write_text(re.sub(r"quota: \d+/min", "quota: 100000000/min", grants.read_text()))
-    return site
+class Bus:
+    """A bus of one worker on its own port. The first start compiles the site; the second is measured."""
 
+    def __init__(self, name: str, directory: Path, site: Path, provider: int, *services: str) -> None:
+        self.name, self.var, self.port = name, directory / f"var-{name}", free_port()
+        self.figures: dict[str, float] = {}
+        self._environment = {
+            **os.environ,
+            "BCED_PERSON_URL": f"http://127.0.0.1:{provider}/person",
+            "PERMIT_PLATFORM_URL": f"http://127.0.0.1:{provider}/",
+        }
+        self._command = [
+            *(sys.executable, "-m", "integrator.cli", "run", "--log-level", "error"),
+            *("--site", str(site), "--var", str(self.var), "--port", str(self.port), *services),
+        ]
+        with self._running("first_start_s"):
+            self._key = self._add_key()
 
-@contextlib.contextmanager
-def bus(name: str, directory: Path, site: Path, provider: int, *services: str) -> Iterator[tuple[System, dict[str, float]]]:
-    """A bus of one worker on its own port, with a key of one party; and how long its starts took."""
-    var, port = directory / f"var-{name}", free_port()
-    environment = {
-        **os.environ,
-        "BCED_PERSON_URL": f"http://127.0.0.1:{provider}/person",
-        "PERMIT_PLATFORM_URL": f"http://127.0.0.1:{provider}/",
-    }
-    integrator = [sys.executable, "-m", "integrator.cli"]
-    command = [*integrator, "run", "--site", str(site), "--var", str(var), "--port", str(port), *services]
-    command += ["--data-plane-only", "--log-level", "error"]
-    times: dict[str, float] = {}
-    key = ""
-    for start in ("first_start_s", "cold_start_s"):  # the first one compiles the site
+    @contextlib.contextmanager
+    def _running(self, figure: str, *options: str) -> Iterator[subprocess.Popen[bytes]]:
         began = time.monotonic()
-        process = subprocess.Popen(command, env=environment)
+        process = subprocess.Popen([*self._command, *options], env=self._environment)
         try:
-            wait_for(port)
-            times[start] = time.monotonic() - began
-            if start == "first_start_s":
-                continue
-            times["memory_first_mb"] = memory_mb(process.pid)
-            headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json", **WHY.headers()}
-            yield System(name, f"http://127.0.0.1:{port}{PATH}", headers, BODY, [process.pid]), times
-            times["memory_peak_mb"] = memory_mb(process.pid, "VmHWM")
+            wait_for(self.port)
+            call(f"http://127.0.0.1:{self.port}", "GET", "/health")
+            self.figures[figure] = time.monotonic() - began
+            yield process
         finally:
             process.terminate()
             process.wait(timeout=60)
-        if start == "first_start_s":
-            key = ""
-    raise AssertionError("unreachable")
 
+    def _add_key(self) -> str:
+        command = [
+            sys.executable,
+            "-m",
+            "integrator.cli",
+            "key",
+            "add",
+            "municipal/namur",
+            "--var",
+            str(self.var),
+        ]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
-def add_key(var: Path, site: Path, *services: str) -> str:
-    """A key of the benchmark's party, made while no bus runs."""
-    command = [sys.executable, "-m", "integrator.cli", "key", "add", "municipal/namur", "--var", str(var)]
-    done = subprocess.run([*command, "--site", str(site), *services], check=True, capture_output=True, text=True)
-    return done.stdout.strip()
+    @contextlib.contextmanager
+    def serving(self) -> Iterator[System]:
+        """The data plane alone, as a worker runs."""
+        with self._running("cold_start_s", "--data-plane-only") as process:
+            self.figures["memory_first_mb"] = memory_mb(process.pid)
+            headers = {
+                "Authorization": f"Bearer {self._key}",
+                "Content-Type": "application/json",
+                **WHY.headers(),
+            }
+            yield System(self.name, f"http://127.0.0.1:{self.port}{PATH}", headers, BODY, [process.pid])
+            self.figures["memory_peak_mb"] = memory_mb(process.pid, "VmHWM")
 
 
 def measure(systems: list[System], rounds: int, seconds: float) -> dict[str, dict[int, list[Load]]]:
@@ -120,7 +133,91 @@ def measure(systems: list[System], rounds: int, seconds: float) -> dict[str, dic
                     pids=system.pids,
                 )
                 if result.errors:
-                    raise SystemExit(f"{system.name}: {result.errors} of {result.requests} answers were errors")
+                    raise SystemExit(
+                        f"{system.name}: {result.errors} of {result.requests} answers were errors"
+                    )
                 found[system.name][connections].append(result)
-                print(f"  round {round_ + 1} {system.name:10} {connections:4} {result.rate:9.0f}/s", flush=True)
+                print(
+                    f"  round {round_ + 1} {system.name:10} {connections:4} {result.rate:9.0f}/s", flush=True
+                )
     return found
+
+
+def rows(found: dict[str, dict[int, list[Load]]]) -> list[list[str]]:
+    """The table: medians, with the range of the rate."""
+    head = [
+        "system",
+        "connections",
+        "requests/s",
+        "(min-max)",
+        "p50 ms",
+        "p95 ms",
+        "p99 ms",
+        "CPU ms/1000",
+        "of control",
+    ]
+    lines = [head]
+    for name, by_connections in found.items():
+        for connections, loads in by_connections.items():
+            rate = spread([item.rate for item in loads])
+            control = spread([item.rate for item in found["control"][connections]])["median"]
+            cpu = [item.cpu_ms_per_1000 for item in loads if item.cpu_ms_per_1000 is not None]
+            lines.append(
+                [
+                    name,
+                    str(connections),
+                    f"{rate['median']:.0f}",
+                    f"({rate['min']:.0f}-{rate['max']:.0f})",
+                    *(
+                        f"{spread([getattr(i, p) for i in loads])['median']:.2f}"
+                        for p in ("p50", "p95", "p99")
+                    ),
+                    f"{spread(cpu)['median']:.0f}" if cpu else "-",
+                    f"{rate['median'] / control:.2f}",
+                ]
+            )
+    return lines
+
+
+def main() -> None:
+    """Measure, print and keep."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=8)
+    parser.add_argument("--only", default="sqlite,postgres")
+    arguments = parser.parse_args()
+    wanted = arguments.only.split(",")
+    with contextlib.ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        provider = stack.enter_context(static_provider(ANSWER, "text/xml; charset=utf-8"))
+        site = open_site(directory)
+        buses = [Bus("sqlite", directory, site, provider)] if "sqlite" in wanted else []
+        if "postgres" in wanted:
+            binaries = postgres.find()
+            if binaries is None:
+                raise SystemExit("PostgreSQL is missing: apt-get install postgresql")
+            server = postgres.Server(binaries, directory / "postgres")
+            stack.callback(server.stop)
+            buses.append(
+                Bus("postgres", directory, site, provider, "--database", server.create_database()[1])
+            )
+        soap = {"Content-Type": "text/xml; charset=utf-8"}
+        control = System("control", f"http://127.0.0.1:{provider}/person", soap, b"<x/>", [])
+        systems = [control, *(stack.enter_context(one.serving()) for one in buses)]
+        found = measure(systems, arguments.rounds, arguments.seconds)
+    print(table(rows(found)))
+    for one in buses:
+        print(f"{one.name}: " + ", ".join(f"{name} {value:.2f}" for name, value in one.figures.items()))
+    kept = {
+        "loads": {
+            n: {str(c): [asdict(i) for i in loads] for c, loads in by.items()} for n, by in found.items()
+        },
+        "processes": {one.name: one.figures for one in buses},
+    }
+    print(f"kept in {keep('flow_a', kept).relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

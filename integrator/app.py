@@ -25,6 +25,7 @@ from integrator.broker.relay import Relay
 from integrator.contracts.binder import Binder
 from integrator.contracts.contract import Contract
 from integrator.contracts.jsonschema import JsonSchema
+from integrator.control import Control, LazyPortal
 from integrator.engine import Services, compile_routes
 from integrator.engine.languages.jq import compile_jq, first_or_null
 from integrator.gateway.app import Gateway
@@ -66,7 +67,8 @@ class StartRefusedError(Exception):
 class Options:
     """What a bus process is told. `worker` is 0 for the only process, else which of several.
 
-    `overrides` are the simulators' addresses by adapter id, where the sandbox stands in.
+    `overrides` are the simulators' addresses by adapter id, where the sandbox stands in, and
+    `companions` the process ids of what runs beside the bus.
     """
 
     site: Path = Path()
@@ -87,6 +89,7 @@ class Options:
     log_level: str = "info"
     limits: Limits = DEFAULT
     overrides: Mapping[str, str] = field(default_factory=dict)
+    companions: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, settings: Settings, **more: Any) -> Options:
@@ -291,7 +294,7 @@ class Bus:
             trusted_proxies=options.trusted_proxies,
             parts=self.health,
             now_us=now_us,
-            mounted=ControlPlane(self) if options.control_plane else None,
+            mounted=LazyPortal(self.control(lambda: self.runtime.site)) if options.control_plane else None,
         )
         handler = DeliveryHandler(
             base.store,
@@ -411,6 +414,18 @@ class Bus:
 
         tools = Tools(routes=routes, schema=JsonSchema, jq=jq, contracts=contracts, binders=binders)
         return Runtime.build(site, tools, self.options.limits)
+
+    def control(self, site: Callable[[], CompiledSite]) -> Control:
+        """What operators may do to this bus."""
+        return Control(self.base, site, self.activate, self.control_token, self.anchor, now_us)
+
+    async def stored_site(self) -> CompiledSite:
+        """The active site without running it. Raises StartRefusedError before the first activation."""
+        active = await self.base.store.active_site()
+        data = await self.base.store.load_site(active) if active else None
+        if data is None:
+            raise StartRefusedError("no site is active yet: start the bus once with `integrator run`")
+        return CompiledSite.from_plain(orjson.loads(data))
 
     # --- tasks ---
 

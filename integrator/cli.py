@@ -75,29 +75,29 @@ def run(
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
 ) -> None:
     """Start the bus. Without services named it is the embedded mode: SQLite, memory broker, loopback."""
-    from integrator import app as root_of_composition
+    import os
+
+    from integrator.app import Options, StartRefusedError
+    from integrator.operations.workers import WORKER
+    from integrator.serve import serve
     from integrator.site.settings import SettingsError, load_settings
 
-    given = {
-        "site": site,
-        "var": var,
-        "host": host,
-        "port": port,
-        "database": database,
-        "broker": broker,
-        "workers": workers,
-        "log_level": log_level,
-        "sandbox": sandbox or None,
-        "demo": demo or None,
-        "control_plane": False if data_plane_only else None,
-    }
     try:
-        settings = load_settings({name: value for name, value in given.items() if value is not None})
-    except SettingsError as error:
-        fail(str(error))
-    try:
-        status = root_of_composition.serve(root_of_composition.Options.of(settings))
-    except root_of_composition.StartRefusedError as error:
+        settings = load_settings(
+            site=site,
+            var=var,
+            host=host,
+            port=port,
+            database=database,
+            broker=broker,
+            workers=workers,
+            log_level=log_level,
+            sandbox=sandbox or None,
+        )
+        worker = int(os.environ.get(WORKER, "0"))
+        options = Options.of(settings, demo=demo, control_plane=not data_plane_only, worker=worker)
+        status = serve(options)
+    except (SettingsError, StartRefusedError) as error:
         fail(str(error))
     raise typer.Exit(status)
 
@@ -139,10 +139,9 @@ def activate(var: VarOption = VAR) -> None:
 @site_app.command("schemas")
 def schemas(site: SiteOption = HERE) -> None:
     """Write the editor schemas and reference pages that are generated from the models."""
-    from integrator.authoring.generate import write_all
+    from integrator.authoring.generate import main as generate
 
-    for path in write_all(site):
-        out.print(str(path))
+    raise typer.Exit(generate([str(site)]))
 
 
 # --- keys ---------------------------------------------------------------------------------------
@@ -284,7 +283,7 @@ def journal_check(who: WhoOption = "operator", why: WhyOption = "operations", va
     """Check the whole journal: indexes, hashes, commitments, links, one final state an exchange."""
     report = journal_call(var, "check", {}, who, why)
     print_json(report)
-    raise typer.Exit(0 if report.get("ok") else 1)
+    raise typer.Exit(0 if report.get("sound") else 1)
 
 
 # --- doctor -------------------------------------------------------------------------------------
@@ -298,11 +297,16 @@ def doctor(site: SiteOption = HERE, var: VarOption = VAR) -> None:
     from integrator.site.settings import SettingsError, load_settings
 
     try:
-        settings = load_settings({"var": var, "site": site})
+        settings = load_settings(var=var, site=site)
     except SettingsError as error:
         fail(str(error))
     at = Surroundings(
-        settings.var, settings.host, settings.port, settings.database, settings.broker, settings.key_file
+        settings.var,
+        settings.host,
+        settings.port,
+        settings.database_url,
+        settings.broker_url,
+        settings.key_file or settings.var / "keys.json",
     )
     findings = list(examine(at))
     problems = find_problems(site) if site.is_dir() else []
@@ -350,13 +354,13 @@ def control_call(var: Path, method: str, path: str, wanted: Any = None) -> Any:
 
 def offline_call(var: Path, method: str, path: str, wanted: Any) -> Any:
     """The same call without a running bus: takes the store's lock, does it, gives the lock back."""
-    from integrator import app as root_of_composition
+    from integrator.app import Options, StartRefusedError
+    from integrator.serve import control_offline
     from integrator.site.settings import SettingsError, load_settings
 
     try:
-        options = root_of_composition.Options.of(load_settings({"var": var}))
-        status, answer = root_of_composition.control_offline(options, method, path, wanted)
-    except (SettingsError, root_of_composition.StartRefusedError) as error:
+        status, answer = control_offline(Options.of(load_settings(var=var)), method, path, wanted)
+    except (SettingsError, StartRefusedError) as error:
         fail(str(error))
     if status >= 400:
         fail(str(answer.get("detail") if isinstance(answer, dict) else answer))

@@ -14,6 +14,7 @@ from uuid import UUID
 from integrator.exchange import InvalidRequest
 from integrator.gateway.credentials import new_key
 from integrator.journal import commands
+from integrator.journal.anchor import Anchor
 from integrator.journal.search import Reader
 from integrator.operations.compilation import SiteRefusedError
 from integrator.site.compiled import CompiledSite
@@ -37,9 +38,11 @@ class Control:
         site: Callable[[], CompiledSite],
         activate: Callable[[], Awaitable[tuple[str, bool]]],
         control_token: str,
+        anchor: Anchor,
         now_us: Callable[[], int],
     ) -> None:
         self._base, self._site, self._activate, self._now_us = base, site, activate, now_us
+        self._anchor = anchor
         self.control_token = control_token
         self._reader = Reader(base.store, base.journal, now_us)
 
@@ -107,7 +110,12 @@ class Control:
         limit = int(given.pop("limit", 50))
         if command == "list":
             found = await commands.list_latest(
-                self._reader, actor=who, why=why, limit=limit, flow=given.get("flow"), party=given.get("party")
+                self._reader,
+                actor=who,
+                why=why,
+                limit=limit,
+                flow=given.get("flow"),
+                party=given.get("party"),
             )
         elif command == "show":
             found = await commands.show(self._reader, str(given.get("exchange", "")), actor=who, why=why)
@@ -116,7 +124,7 @@ class Control:
             found = await commands.search(self._reader, kind, value, actor=who, why=why, limit=limit)
         else:
             return await commands.check(
-                self._base.store, self._base.journal, anchor=None, actor=who, clock=self._now_us
+                self._base.store, self._base.journal, anchor=self._anchor, actor=who, clock=self._now_us
             )
         return {"records": found}
 

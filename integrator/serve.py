@@ -6,14 +6,12 @@ import asyncio
 import contextlib
 import json
 import os
-import secrets
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import uvloop
@@ -181,23 +179,23 @@ def _sandbox(options: Options) -> Iterator[Mapping[str, str]]:
     if not options.sandbox or options.worker:
         yield {}
         return
-    command = [sys.executable, "-m", "integrator.sandbox", "--site", str(options.site)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    # In a session of its own, so that Ctrl-C leaves it answering while the bus drains; it ends with
+    # its standard input, that is with this process, however that ends.
+    command = [sys.executable, "-m", "integrator.sandbox", "--site", str(options.site), "--with-parent"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
             raise StartRefusedError("the sandbox did not start: see its message above")
         options.companions["sandbox"] = process.pid
-        yield json.loads(line)["endpoints"]
+        yield json.loads(line)
     finally:
         process.terminate()
-        process.wait(timeout=SANDBOX_SECONDS)
+        process.communicate(timeout=SANDBOX_SECONDS)
 
 
 def _supervise(options: Options) -> int:
-    token = secrets.token_urlsafe(32)
-    os.environ["INTEGRATOR_CONTROL_TOKEN"] = token
     command = ["-m", "integrator.cli", *sys.argv[1:]]
     listener = _listen(replace(options, worker=1))  # a port in use is said once, before any worker
     listener.close()

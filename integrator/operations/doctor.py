@@ -153,7 +153,11 @@ def _reach(name: str, host: str | None, port: int, remedy: str) -> Finding:
 
 
 def _program(program: str, purpose: str, remedy: str) -> Finding:
-    extra = [*sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin"))), "/usr/lib/rabbitmq/bin", "/usr/sbin"]
+    extra = [
+        *sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin"))),
+        "/usr/lib/rabbitmq/bin",
+        "/usr/sbin",
+    ]
     found = shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", ""), *extra]))
     if found:
         return Finding(program, "ok", found)

@@ -29,8 +29,9 @@ from integrator.site.read import read_yaml
 
 PREFIX = "INTEGRATOR_"
 FILE = "integrator.yaml"
-OTHER_VARIABLES = frozenset({"INTEGRATOR_FAILPOINT"})
-"""Variables of the same prefix that are not settings: crash points of the fault tests."""
+OTHER_VARIABLES = frozenset({"INTEGRATOR_FAILPOINT", "INTEGRATOR_KEY", "INTEGRATOR_WORKER"})
+"""Variables of the same prefix that are not settings: crash points of the fault tests, the key that
+`integrator send` uses, and the number a supervisor gives its worker."""
 
 
 class SettingsError(Exception):
@@ -175,7 +176,7 @@ class Settings(BaseSettings):
         """The address of the database, with the default filled in. May hold a password."""
         if self.database is not None:
             return self.database.get_secret_value()
-        return f"sqlite:///{self.var / 'integrator.db'}"
+        return "sqlite:///integrator.db"  # relative to `var`
 
     @property
     def broker_url(self) -> str:

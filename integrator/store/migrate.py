@@ -6,6 +6,7 @@ operator runs it once per release.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -94,3 +95,20 @@ def _connect(location: Location) -> Iterator[Connection]:
         ) from error
     finally:
         engine.dispose()
+
+
+def main(arguments: list[str]) -> int:
+    """`python -m integrator.store.migrate URL DIRECTORY`: the exit status; the reason on stderr."""
+    if len(arguments) != 2:
+        sys.stderr.write("usage: python -m integrator.store.migrate URL DIRECTORY\n")
+        return 2
+    try:
+        migrate(arguments[0], Path(arguments[1]))
+    except StoreRefused as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -36,7 +36,13 @@ class Server:
     def _run(self, program: str, *arguments: object) -> None:
         command = [str(self._binaries / program), *map(str, arguments)]
         if self._user:
-            command = ["setpriv", f"--reuid={self._user}", f"--regid={self._user}", "--clear-groups", *command]
+            command = [
+                "setpriv",
+                f"--reuid={self._user}",
+                f"--regid={self._user}",
+                "--clear-groups",
+                *command,
+            ]
         subprocess.run(command, check=True, capture_output=True, timeout=60, cwd="/")
 
     def start(self) -> None:

@@ -100,7 +100,9 @@ class Server:
         self._process = None
         mapper = shutil.which("epmd")
         if mapper:
-            subprocess.run([mapper, "-kill"], env=self._environment, capture_output=True, check=False, timeout=10)
+            subprocess.run(
+                [mapper, "-kill"], env=self._environment, capture_output=True, check=False, timeout=10
+            )
 
     def stop_app(self) -> None:
         """Close every connection and refuse new ones; the node keeps its data."""
