@@ -35,16 +35,12 @@ KINDS: dict[int, tuple[str, str]] = {
 SUBJECT_KINDS = {"niss": NISS, "bce": BCE}
 
 Tag = tuple[int, bytes]
-TAG_BYTES = 16
 _PREFIX = {kind: f"integrator/tag/v1\n{name}\n".encode() for kind, (name, _) in KINDS.items()}
 
 
 def tag(key: Key, kind: int, value: str) -> Tag:
-    """The tag of a value: HMAC-SHA-256 over version, name of the kind, and the value (UTF-8).
-
-    The first `TAG_BYTES` bytes are kept: enough to tell values apart, half the size of the index.
-    """
-    return kind, key.mac(_PREFIX[kind] + value.encode("utf-8", "replace"))[:TAG_BYTES]
+    """The tag of a value: HMAC-SHA-256 over version, name of the kind, and the value (UTF-8)."""
+    return kind, key.mac(_PREFIX[kind] + value.encode("utf-8", "replace"))
 
 
 def maker(key: Key) -> Callable[[int, str], Tag]:
@@ -52,7 +48,7 @@ def maker(key: Key) -> Callable[[int, str], Tag]:
     mac, prefix = key.mac, _PREFIX
 
     def make(kind: int, value: str) -> Tag:
-        return kind, mac(prefix[kind] + value.encode("utf-8", "replace"))[:TAG_BYTES]
+        return kind, mac(prefix[kind] + value.encode("utf-8", "replace"))
 
     return make
 

@@ -42,6 +42,7 @@ class FakeStore:
         assert len(row.exchange_id) == 16
         assert len(row.leaf_hash) == 32
         assert len(set(row.tags)) == len(row.tags)
+        assert all(len(mac) == 32 for _, mac in row.tags)
         self.records[row.record_id] = StoredRecord(
             row.record_id, row.exchange_id, row.time_us, row.type, row.final, row.flow, row.party,
             row.outcome, row.leaf, row.leaf_hash, None, row.details, row.details_key,
