@@ -24,13 +24,20 @@ def generated() -> dict[str, str]:
     }
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Write the files below the given directory, or the working directory."""
-    root = Path(arguments[0]) if arguments else Path()
+def write_all(root: Path) -> list[Path]:
+    """Write the generated files below `root`; gives their paths."""
+    written = []
     for path, text in generated().items():
         target = root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
+        written.append(target)
+    return written
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the files below the given directory, or the working directory."""
+    write_all(Path(arguments[0]) if arguments else Path())
     return 0
 
 

@@ -150,6 +150,16 @@ class Settings(BaseSettings):
         description="Replace every adapter that has a simulator; loopback only.",
         examples=[True],
     )
+    demo: bool = Field(
+        default=False,
+        description="Make demo parties' keys at start and write them to `var`; embedded mode on loopback only.",
+        examples=[True],
+    )
+    control_plane: bool = Field(
+        default=True,
+        description="Serve API and portal beside the data plane.",
+        examples=[False],
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="What the technical log says.", examples=["info"]
     )
@@ -200,7 +210,7 @@ class Settings(BaseSettings):
         return replace(DEFAULT, **values)  # type: ignore[arg-type]
 
 
-def load_settings(file: Path | None = None, **given: Any) -> Settings:
+def load_settings(given: Mapping[str, Any] | None = None, *, file: Path | None = None) -> Settings:
     """The settings from arguments, environment and file, the first that speaks wins.
 
     `file` None means `integrator.yaml` in the working directory, if it exists. `given` values that
@@ -212,7 +222,7 @@ def load_settings(file: Path | None = None, **given: Any) -> Settings:
     values = {
         name: value for name, value in values.items() if name in known and _variable(name) not in os.environ
     }
-    values |= {name.replace("_", "-"): value for name, value in given.items() if value is not None}
+    values |= {name.replace("_", "-"): value for name, value in (given or {}).items() if value is not None}
     try:
         settings = Settings(**values)
     except ValidationError as error:

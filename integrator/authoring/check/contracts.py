@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import PurePath
 
 import jq
 
@@ -27,7 +28,14 @@ def wrong_contract(view: View) -> Iterator[Finding]:
             view.contract(entry.text("wsdl"))
             view.binder(view.family_of(entry))
     for problem in view.contract_problems():
-        yield Finding(Place(problem.file, problem.line or 1), problem.message, problem.remedy)
+        yield Finding(
+            Place(_relative(view, problem.file), problem.line or 1), problem.message, problem.remedy
+        )
+
+
+def _relative(view: View, file: str) -> str:
+    path = PurePath(file)
+    return path.relative_to(view.root).as_posix() if path.is_relative_to(view.root) else file
 
 
 @rule("soap-without-headers")
