@@ -15,9 +15,10 @@ from integrator.gateway.identity import CERTIFICATE, CHAIN, Identity
 from integrator.gateway.pipeline import Ended, refuse
 from integrator.gateway.plane import Plane, Today, name_caller, wall_us
 from integrator.gateway.quota import Quotas
-from integrator.gateway.recording import Noise, Unwritten, Upkeep
+from integrator.gateway.recording import Unwritten, Upkeep
 from integrator.gateway.runtime import Runtime
 from integrator.gateway.status import status
+from integrator.journal.noise import Noise
 from integrator.journal.writer import Journal
 from integrator.security.keyring import Keyring
 from integrator.security.limits import DEFAULT, Limits
@@ -66,7 +67,7 @@ class Gateway:
         self._proxies = Proxies(trusted_proxies)
         self._mounted, self._control, self._parts = mounted, control_prefixes, parts
         still_open: dict[str, int] = {}
-        noise = Noise(store, journal, now_us)
+        noise = Noise()
         unwritten = Unwritten(store, limits.exchanges_in_flight, still_open)
         self.plane = Plane(
             store=store,
@@ -84,7 +85,7 @@ class Gateway:
             on_accepted=on_accepted,
             public_url=public_url,
         )
-        self._upkeep = Upkeep(noise, unwritten)
+        self._upkeep = Upkeep(store, journal, noise, unwritten, now_us)
         self._idle: asyncio.Event | None = None  # there once somebody waits for the last exchange
 
     # --- life ---
@@ -141,7 +142,7 @@ class Gateway:
         door = runtime.soap.get(path) if entry is None else None
         if plane.in_flight > 2 * plane.limits.exchanges_in_flight:
             # Beyond twice the bound not even refusals may wait for the journal.
-            plane.noise.add("overloaded")
+            plane.count_noise("overloaded")
             await rest.send_problem(plane, runtime, send, head, Ended(Overloaded()), None)
         elif entry is not None:
             await rest.exchange(plane, runtime, entry, {}, scope, receive, send, head)
@@ -195,7 +196,7 @@ class Gateway:
             context.party = None  # whoever it is: the answer is about the address
         more: RawHeaders = [(b"allow", ", ".join(allowed).encode())] if allowed else []
         if flow is None and context.party is None:
-            self.plane.noise.add(error.reason)
+            self.plane.count_noise(error.reason)
             await rest.send_problem(self.plane, runtime, send, head, Ended(error), None, more)
             return
         ended = await refuse(self.plane, flow, context, error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -105,7 +106,8 @@ def _rest_entry(flow: FlowRuntime, entry: Entry, properties: Mapping[str, Any]) 
 def _coercion(name: str, schema: Any) -> Callable[[str], Any]:
     """How the text of a parameter becomes the type its schema asks for."""
     kind = schema.get("type") if isinstance(schema, Mapping) else None
-    make = {"integer": _integer, "number": float, "boolean": _boolean}.get(str(kind), str)
+    makers: dict[Any, Callable[[str], Any]] = {"integer": _integer, "number": _number, "boolean": _boolean}
+    make = makers.get(kind, str) if isinstance(kind, str) else str
 
     def convert(text: str) -> Any:
         try:
@@ -119,17 +121,22 @@ def _coercion(name: str, schema: Any) -> Callable[[str], Any]:
 
 
 def _integer(text: str) -> int:
-    if len(text) > 18 or not text.removeprefix("-").isdecimal():
-        raise ValueError
+    if len(text) > 18 or not text.isascii() or not text.removeprefix("-").isdigit():
+        raise ValueError(text)
     return int(text)
 
 
+def _number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value) or "_" in text:
+        raise ValueError(text)
+    return value
+
+
 def _boolean(text: str) -> bool:
-    return {"true": True, "false": False}[text] if text in ("true", "false") else _raise()
-
-
-def _raise() -> bool:
-    raise ValueError
+    if text not in ("true", "false"):
+        raise ValueError(text)
+    return text == "true"
 
 
 # --- SOAP ---------------------------------------------------------------------------------------
@@ -184,6 +191,8 @@ def soap_paths(
             door = paths.setdefault(entry.path, SoapPath(entry.path, faults))
             door.contracts.setdefault(entry.wsdl, contract)
             operation = contract.operations[entry.operation]
+            if operation.output is None:
+                raise ValueError(f"{flow.id}: a SOAP entry needs an operation with an answer")
             door.by_root[operation.input] = SoapEntry(
                 flow,
                 contract,

@@ -68,24 +68,27 @@ async def run(
     try:
         row = record_row(plane, flow, context, "received")
         await commit(plane.store, Unit([row]))
-    except IntegratorError as error:
-        close_later(plane, flow, context, "failed", error)
-        plane.metrics.refused(error.reason)
-        return Ended(error)
+    except IntegratorError as unwritten:
+        close_later(plane, flow, context, "failed", unwritten)
+        plane.metrics.refused(unwritten.reason)
+        return Ended(unwritten)
     context.previous = row.leaf_hash
     plane.open[context.exchange_id] = context.received_us
+    body = b""
+    error: IntegratorError | None = None
     try:
         body, error = await _carry(plane, flow, granted, context, message, render)
         if render_no_data is not None and isinstance(error, NoData):
-            body = render_no_data()
-            error = None
+            body, error = render_no_data(), None
     except asyncio.CancelledError:
         close_later(plane, flow, context, "unanswered", RouteFailed(reason="stopped"))
         raise
+    except IntegratorError as failed:
+        error = failed
     except Exception:
         # A mistake of ours must not leave the exchange open.
         _LOG.error("exchange-broke", exchange=context.exchange_id, flow=flow.id, exc_info=True)
-        body, error = b"", RouteFailed()
+        error = RouteFailed()
     return await _end(plane, flow, context, body, error)
 
 
@@ -110,10 +113,8 @@ async def _carry(
         answer = exchange.message.as_json()
         flow.check_answer(answer)
         context.subjects_response, says = flow.answer_subjects(answer)
-    except BrokenContract as error:
-        return b"", error
-    except InvalidRequest as error:
-        return b"", BrokenContract(error.message, reason=error.reason)
+    except InvalidRequest as unreadable:
+        return b"", BrokenContract(unreadable.message, reason=unreadable.reason)
     context.outcome = _outcome(exchange, says)
     body = render(granted.minimise(answer))
     context.response_bytes = len(body)

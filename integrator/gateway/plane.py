@@ -16,8 +16,9 @@ from integrator.gateway.headers import Asked
 from integrator.gateway.identity import Caller, Identity
 from integrator.gateway.policy import Granted, PurposeRule, decide, take_quota
 from integrator.gateway.quota import Quotas
-from integrator.gateway.recording import Noise, Unwritten
+from integrator.gateway.recording import Unwritten
 from integrator.gateway.runtime import FlowRuntime, Runtime
+from integrator.journal.noise import Noise
 from integrator.journal.writer import Journal
 from integrator.security.keyring import Keyring
 from integrator.security.limits import Limits
@@ -75,6 +76,11 @@ class Plane:
         """Raises Overloaded where as many exchanges are in flight as may be."""
         if self.in_flight > self.limits.exchanges_in_flight:
             raise Overloaded("too many exchanges are in flight: try again later")
+
+    def count_noise(self, reason: str) -> None:
+        """One more request that names neither a flow nor a known party."""
+        self.noise.add(reason, self.now_us())
+        self.metrics.refused(reason)
 
     def begin(self, runtime: Runtime, flow: FlowRuntime | None, entry: str) -> Context:
         """The context of a request that has just arrived."""

@@ -8,10 +8,13 @@ requests that name neither a flow nor a known party, becomes one record a minute
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from uuid import UUID
 
 from integrator.exchange import NotRecorded, Overloaded
+from integrator.journal.noise import Noise
+from integrator.journal.noise import records as noise_records
 from integrator.journal.writer import Journal
 from integrator.store.api import Store
 from integrator.store.units import (
@@ -25,8 +28,6 @@ from integrator.store.units import (
 from integrator.telemetry import log
 
 _LOG = log.get("gateway")
-_MINUTE_US = 60_000_000
-_NOISE_REASONS = 64
 
 
 async def commit(store: Store, unit: Unit) -> Conflict | None:
@@ -77,38 +78,19 @@ class Unwritten:
             self._open.pop(str(UUID(bytes=exchange_id)), None)
 
 
-class Noise:
-    """Counts requests that name neither flow nor party, by reason; one record a minute and reason."""
-
-    def __init__(self, store: Store, journal: Journal, now_us: Callable[[], int]) -> None:
-        self._store, self._journal, self._now_us = store, journal, now_us
-        self._counts: dict[tuple[int, str], int] = {}
-
-    def add(self, reason: str) -> None:
-        """Count one such request."""
-        key = (self._now_us() // _MINUTE_US, reason)
-        if key not in self._counts and len(self._counts) >= _NOISE_REASONS:
-            key = (key[0], "other")
-        self._counts[key] = self._counts.get(key, 0) + 1
-
-    async def write(self, *, all_minutes: bool = False) -> None:
-        """Record the minutes that are over (or all, at the end). What cannot be written is kept."""
-        minute = self._now_us() // _MINUTE_US
-        for key in [key for key in self._counts if all_minutes or key[0] < minute]:
-            count = self._counts.pop(key)
-            facts = {"reason": key[1], "count": count, "minute": key[0]}
-            row = self._journal.act("noise", "gateway", facts, now_us=self._now_us())
-            try:
-                await commit(self._store, Unit([row]))
-            except (NotRecorded, Overloaded):
-                self._counts[key] = self._counts.get(key, 0) + count
-                return
-
-
 class Upkeep:
     """The one background task of the gateway: writes noise and unwritten end records."""
 
-    def __init__(self, noise: Noise, unwritten: Unwritten, every_seconds: float = 1.0) -> None:
+    def __init__(
+        self,
+        store: Store,
+        journal: Journal,
+        noise: Noise,
+        unwritten: Unwritten,
+        now_us: Callable[[], int],
+        every_seconds: float = 1.0,
+    ) -> None:
+        self._store, self._journal, self._now_us = store, journal, now_us
         self._noise, self._unwritten, self._every = noise, unwritten, every_seconds
         self._task: asyncio.Task[None] | None = None
 
@@ -122,15 +104,23 @@ class Upkeep:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
-        await self._noise.write(all_minutes=True)
-        await self._unwritten.write()
+        await self.write(last=True)
+
+    async def write(self, *, last: bool = False) -> None:
+        """Record the noise of minutes that are over (at the end: all), then what waits."""
+        now = self._now_us()
+        counts = self._noise.rest() if last else self._noise.due(now)
+        if counts:
+            with contextlib.suppress(NotRecorded, Overloaded):  # they stay until confirmed
+                await commit(self._store, Unit(noise_records(self._journal, counts, now)))
+                self._noise.confirm(counts)
+        if len(self._unwritten):
+            await self._unwritten.write()
 
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(self._every)
             try:
-                await self._noise.write()
-                if len(self._unwritten):
-                    await self._unwritten.write()
+                await self.write()
             except Exception:
                 _LOG.error("upkeep-failed", exc_info=True)

@@ -176,7 +176,7 @@ class _Call:
         try:
             if binder is not None:
                 value = binder.write_answer(value or {}, self.context, status=binder.success, code=code)
-            element = entry.contract.encode(entry.operation.output, value)
+            element = entry.contract.encode(str(entry.operation.output), value)
             entry.contract.validate(element)
         except ContractViolation as violation:
             _LOG.error("answer-not-made", exchange=self.context.exchange_id, violations=violation.violations)
@@ -186,8 +186,7 @@ class _Call:
     async def refuse(self, error: IntegratorError) -> Ended:
         """Record the refusal; where the request names neither flow nor party it is noise."""
         if self.flow is None and self.context.party is None:
-            self.plane.noise.add(error.reason)
-            self.plane.metrics.refused(error.reason)
+            self.plane.count_noise(error.reason)
             self.recorded = False
             return Ended(error)
         return await refuse(self.plane, self.flow, self.context, error)
@@ -256,7 +255,7 @@ async def describe(
     if document is not None:
         await answer(send, 200, b"text/xml; charset=utf-8", document)
         return
-    plane.noise.add("method")
+    plane.count_noise("method")
     error = InvalidRequest("send the message by POST, or ask for ?wsdl", reason="method", status=405)
     await send_problem(plane, runtime, send, head, Ended(error), None, [(b"allow", b"POST")])
 

@@ -28,8 +28,7 @@ async def status(plane: Plane, runtime: Runtime, scope: Scope, send: Send, head:
         document = await _find(plane, runtime, scope, head)
     except IntegratorError as error:
         if error.http_status in (400, 401):
-            plane.noise.add(error.reason)
-        plane.metrics.refused(error.reason)
+            plane.count_noise(error.reason)
         await send_problem(plane, runtime, send, head, Ended(error), None)
         return
     await answer(send, 200, JSON, orjson.dumps(document))

@@ -320,7 +320,7 @@ class World:
         made: dict[str, Any] = {
             "routes": lambda _sources, _personal: self.routes,
             "schema": JsonSchema,
-            "jq": lambda text: lambda value, program=jq.compile(text): program.input_value(value).first(),
+            "jq": compile_jq,
             "contracts": {},
             "binders": {},
         }
