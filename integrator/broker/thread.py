@@ -53,10 +53,12 @@ class Waker:
         if fileno is not None:
             poll.register(fileno, select.POLLIN)
         poll.poll(max(0.0, seconds) * 1_000)
-        # Clear before reading: a call in between writes again and only costs one idle round.
-        self._called = False
+        # Read, then clear: who calls in between is heard, because its work is done after this
+        # returns. The other way round its byte could be read and its mark left, and the next
+        # call would be lost.
         with suppress(BlockingIOError):
             self._receiver.recv(64)
+        self._called = False
 
     def close(self) -> None:
         """Release both sockets; `wake` does nothing from now on."""
