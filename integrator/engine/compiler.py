@@ -89,7 +89,9 @@ class Scope:
                 return found
             if colon or name.startswith("?"):
                 return default
-            self.problem(pointer, "placeholder", f"no value for {{{{{name}}}}}", "Define it, or give a default.")
+            self.problem(
+                pointer, "placeholder", f"no value for {{{{{name}}}}}", "Define it, or give a default."
+            )
             return ""
 
         return _PLACEHOLDER.sub(value, text) if "{{" in text else text
@@ -116,7 +118,10 @@ class Scope:
             item = {item: None}
         if not isinstance(item, Mapping) or len(item) != 1:
             self.problem(
-                pointer, "step", "a step has exactly one name", "Write one step an item; check the indentation."
+                pointer,
+                "step",
+                "a step has exactly one name",
+                "Write one step an item; check the indentation.",
             )
             return None
         name, value = next(iter(item.items()))
@@ -197,7 +202,9 @@ class Node:
             option = known.get(name)
             if option is not None:
                 self._check_type(option, value)
-            elif not (self.spec.expression and (name == "expression" or name in registry.LANGUAGES.all_names())):
+            elif not (
+                self.spec.expression and (name == "expression" or name in registry.LANGUAGES.all_names())
+            ):
                 self._unknown_option(str(name), known)
         for option in self.spec.options:
             if option.required and self.options.get(option.name) is None:
@@ -276,7 +283,9 @@ class Node:
             )  # fmt: skip
             return None
         what = "has more than one expression" if names else "has no expression"
-        self.problem("", "expression-missing", f"{self.spec.name} {what}", f"For example: {self.spec.example}")
+        self.problem(
+            "", "expression-missing", f"{self.spec.name} {what}", f"For example: {self.spec.example}"
+        )
         return None
 
 

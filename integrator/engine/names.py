@@ -60,7 +60,9 @@ def pattern(node: Node, option: str) -> Callable[[str], bool]:
     try:
         matches = re.compile(text, re.IGNORECASE).fullmatch
     except re.error:
-        node.problem(f"/{option}", "pattern", f"{option} is no regular expression", "Write a name, name*, or one.")
+        node.problem(
+            f"/{option}", "pattern", f"{option} is no regular expression", "Write a name, name*, or one."
+        )
         return lambda _name: False
     return lambda name: name.lower() == lower or matches(name) is not None
 

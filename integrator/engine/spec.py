@@ -56,7 +56,9 @@ COMMON = (
 RESULT_TYPE = Option("resultType", "Java type the result is converted to.", example="java.lang.String")
 TRIM = Option("trim", "Removes blanks around the expression.", type="boolean", default=True)
 SOURCE = Option(
-    "source", "What is read instead of the body: `header:x`, `property:x` or `variable:x`.", example="header:json"
+    "source",
+    "What is read instead of the body: `header:x`, `property:x` or `variable:x`.",
+    example="header:json",
 )
 EXPRESSION = Option("expression", "The expression itself.", required=True)
 ID = Option("id", "Name of the expression.")

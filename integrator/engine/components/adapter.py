@@ -56,5 +56,7 @@ def _data(body: object, parse: object) -> object:
         try:
             return json_input(body, parse)  # type: ignore[arg-type]
         except JavaException as error:
-            raise failure(CAMEL + "TypeConversionException", "the body for an adapter is not JSON", error) from error
+            raise failure(
+                CAMEL + "TypeConversionException", "the body for an adapter is not JSON", error
+            ) from error
     return to_node(body) if isinstance(body, (JavaMap, JavaList)) else body

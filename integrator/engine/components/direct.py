@@ -48,7 +48,9 @@ def compile(node: Node, uri: Uri) -> Run:  # noqa: A001 - every part has this fu
             raise no_consumer(uri.name.replace("://", ":", 1))
         trail: Trail = exchange.history[0]
         if trail.depth >= deepest or trail.entered >= most:
-            raise Overloaded(f"routes call each other more than {deepest} deep or {most} times", reason="route-loop")
+            raise Overloaded(
+                f"routes call each other more than {deepest} deep or {most} times", reason="route-loop"
+            )
         trail.depth += 1
         trail.entered += 1
         try:

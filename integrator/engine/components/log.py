@@ -22,7 +22,9 @@ SPEC = Spec(
     "1.0",
     "log:permits?level=INFO&showHeaders=true",
     options=(
-        Option("level", "Its level.", default="INFO", choices=("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "OFF")),
+        Option(
+            "level", "Its level.", default="INFO", choices=("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "OFF")
+        ),
         Option("marker", "Accepted, without effect."),
         Option("maxChars", "Longest body shown.", type="integer", default=10000),
         *(Option(name, "What is shown; see Camel's log component.", type="boolean") for name in _FLAGS),
@@ -48,7 +50,9 @@ def compile(node: Node, uri: Uri) -> Run:  # noqa: A001 - every part has this fu
         else:
             parts.append(f"Body: {(to_text(body) or '[Body is null]')[:longest]}")
             if headers:
-                values = ", ".join(f"{name}={to_text(value)}" for name, value in exchange.message.headers.items())
+                values = ", ".join(
+                    f"{name}={to_text(value)}" for name, value in exchange.message.headers.items()
+                )
                 parts.append(f"Headers: {{{values}}}")
         services.log(level, f"{uri.path}: " + ", ".join(parts) + "]", where.route, where.line)
 

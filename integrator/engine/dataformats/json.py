@@ -19,9 +19,16 @@ SPEC = Spec(
     "2.0",
     "marshal: {json: {prettyPrint: true}}",
     options=(
-        Option("library", "Jackson; others are not in the embedded engine.", default="Jackson", choices=("Jackson",)),
+        Option(
+            "library",
+            "Jackson; others are not in the embedded engine.",
+            default="Jackson",
+            choices=("Jackson",),
+        ),
         Option("prettyPrint", "Writes several lines.", type="boolean", default=False),
-        Option("unmarshalType", "Java class of the result: a Map type or a List type.", example="java.util.Map"),
+        Option(
+            "unmarshalType", "Java class of the result: a Map type or a List type.", example="java.util.Map"
+        ),
         Option("contentTypeHeader", "Sets Content-Type when writing.", type="boolean", default=True),
         Option("useList", "Reads into a list.", type="boolean", default=False),
         Option("useDefaultObjectMapper", "Accepted, without effect.", type="boolean"),
@@ -50,7 +57,9 @@ def unmarshal(node: Node, *, allow_null: bool = False) -> Run:
     wanted = node.text("unmarshalType")
     is_sorted = wanted.endswith("TreeMap")
     if wanted and not wanted.startswith("java.util."):
-        node.problem("/unmarshalType", "unknown-class", f"no class {wanted} here", "Use java.util.Map or leave it out.")
+        node.problem(
+            "/unmarshalType", "unknown-class", f"no class {wanted} here", "Use java.util.Map or leave it out."
+        )
 
     def unmarshal_json(exchange: Exchange) -> None:
         message = exchange.message
@@ -59,7 +68,9 @@ def unmarshal(node: Node, *, allow_null: bool = False) -> Run:
                 return
             raise failure("org.apache.camel.InvalidPayloadException", "No body available to unmarshal")
         if message.body in ("", b""):
-            raise failure(_JACKSON + "databind.exc.MismatchedInputException", "No content to map due to end-of-input")
+            raise failure(
+                _JACKSON + "databind.exc.MismatchedInputException", "No content to map due to end-of-input"
+            )
         try:
             value = to_java(message.as_json())
         except InvalidRequest as error:

@@ -32,7 +32,9 @@ def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
     """The step. The message is always evaluated, so that a broken one fails everywhere alike."""
     for option in ("logger", "logLanguage"):
         if node.options.get(option) is not None:
-            node.problem(f"/{option}", "not-yet", f"{option} is not yet in the embedded engine", "Leave it out.")
+            node.problem(
+                f"/{option}", "not-yet", f"{option} is not yet in the embedded engine", "Leave it out."
+            )
     found = source("simple", node.text("message"), f"{node.pointer}/message", node.scope)
     if found is None:
         return nothing

@@ -24,7 +24,9 @@ def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
     fixed, dynamic = dynamic_name(node)
     value = node.expression()
     if fixed.startswith(PROTECTED):
-        node.problem("/name", "protected", f"properties named {PROTECTED}… are read-only", "Choose another name.")
+        node.problem(
+            "/name", "protected", f"properties named {PROTECTED}… are read-only", "Choose another name."
+        )
 
     def set_property(exchange: Exchange) -> None:
         found = value(exchange)

@@ -18,7 +18,9 @@ SPEC = Spec(
         Option("uri", "The endpoint; simple.", required=True, example="direct:${header.next}"),
         Option("parameters", "Options of the endpoint.", type="object"),
         Option("pattern", "InOnly or InOut, for this call.", choices=("InOnly", "InOut")),
-        Option("ignoreInvalidEndpoint", "Goes on where the URI names nothing.", type="boolean", default=False),
+        Option(
+            "ignoreInvalidEndpoint", "Goes on where the URI names nothing.", type="boolean", default=False
+        ),
         Option("cacheSize", "Accepted, without effect.", type="integer"),
         Option("allowOptimisedComponents", "Accepted, without effect.", type="boolean"),
         Option("autoStartComponents", "Accepted, without effect.", type="boolean"),
@@ -37,11 +39,16 @@ def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
     if found is None:
         return nothing
     node.scope.uses.append(
-        EndpointUse(text, node.scope.line(f"{node.pointer}/uri"), f"{node.pointer}/uri", dynamic=True, consumer=False)
+        EndpointUse(
+            text, node.scope.line(f"{node.pointer}/uri"), f"{node.pointer}/uri", dynamic=True, consumer=False
+        )
     )
     scheme = text.partition(":")[0]
     if "${" not in scheme and scheme not in ("adapter", "direct", "mock"):
         node.problem(
-            "/uri", "dynamic-uri", f"dynamic endpoints of {scheme}: are not allowed", "Use adapter: or direct:."
+            "/uri",
+            "dynamic-uri",
+            f"dynamic endpoints of {scheme}: are not allowed",
+            "Use adapter: or direct:.",
         )
     return received(node, dynamic(node, found.expression()), None)

@@ -23,10 +23,15 @@ SPEC = Spec(
 def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
     """The step."""
     test = node.predicate()
-    shown = next((str(value) for name, value in node.options.items() if name not in ("id", "description")), "")
+    shown = next(
+        (str(value) for name, value in node.options.items() if name not in ("id", "description")), ""
+    )
     if node.options.get("predicateExceptionFactory") is not None:
         node.problem(
-            "/predicateExceptionFactory", "not-yet", "predicateExceptionFactory needs a Java bean", "Leave it out."
+            "/predicateExceptionFactory",
+            "not-yet",
+            "predicateExceptionFactory needs a Java bean",
+            "Leave it out.",
         )
 
     def validate(exchange: Exchange) -> None:

@@ -29,7 +29,3 @@ class JqError(Exception):
         self.message = message
         self.value = value if thrown else message
         self.thrown = thrown
-
-
-class JqBreakError(Exception):
-    """Ends a generator early (first, limit)."""

@@ -9,7 +9,9 @@ from typing import Any
 
 from integrator.engine.jq.errors import JqError
 
-MISSING = type("Missing", (), {"__doc__": "No JSON value at all: the input of an empty text.", "__slots__": ()})()
+MISSING = type(
+    "Missing", (), {"__doc__": "No JSON value at all: the input of an empty text.", "__slots__": ()}
+)()
 LONGEST_TEXT = 10_000_000
 
 _NAMES: dict[type, str] = {
@@ -254,7 +256,11 @@ def _element(value: list[Any], key: Any) -> Any:
         position = int(key // 1)
         return value[position] if -len(value) <= position < len(value) else None
     if isinstance(key, list):
-        return [i for i in range(len(value) - len(key) + 1) if equal(value[i : i + len(key)], key)] if key else None
+        return (
+            [i for i in range(len(value) - len(key) + 1) if equal(value[i : i + len(key)], key)]
+            if key
+            else None
+        )
     shown = f'string "{key}"' if isinstance(key, str) else type_name(key)
     raise JqError(f"Cannot index array with {shown}")
 

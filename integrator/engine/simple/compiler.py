@@ -117,7 +117,10 @@ _OPERATIONS: dict[str, Callable[[Expression, Expression], Expression]] = {"?:": 
 
 def _ternary(left: list[Part], before: str, right: list[Part], source: Source) -> Expression | None:
     # Camel 4.18 binds the question to the text before it: `${x} == 7 ? 'yes' : 'no'` is `7yes`.
-    colon = next(((i, part.find(" : ")) for i, part in enumerate(right) if isinstance(part, str) and " : " in part), None)
+    colon = next(
+        ((i, part.find(" : ")) for i, part in enumerate(right) if isinstance(part, str) and " : " in part),
+        None,
+    )
     if colon is None:
         return None
     index, at = colon

@@ -176,7 +176,9 @@ def _throw(arguments: Arguments) -> Expression:
     message = arguments.text(0)
     java_class = arguments.text(1) if len(arguments) > 1 else "java.lang.IllegalArgumentException"
     if not known(java_class):
-        raise ExpressionError(f"there is no class {java_class}", did_you_mean(java_class, ["java.io.IOException"]))
+        raise ExpressionError(
+            f"there is no class {java_class}", did_you_mean(java_class, ["java.io.IOException"])
+        )
 
     def throw(_exchange: Exchange) -> None:
         raise wrapped("java.lang.RuntimeException", failure(java_class, message))

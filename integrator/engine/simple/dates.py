@@ -78,7 +78,9 @@ def _reader(what: str, source: Source) -> Callable[[Exchange], datetime]:
             return value
         if isinstance(value, int) and not isinstance(value, bool):
             return _moment(value / 1000)
-        raise failure("java.lang.IllegalArgumentException", f"Cannot find Date/long object at command: {what}")
+        raise failure(
+            "java.lang.IllegalArgumentException", f"Cannot find Date/long object at command: {what}"
+        )
 
     if kind in ("now", "millis"):
         return now
@@ -86,7 +88,9 @@ def _reader(what: str, source: Source) -> Callable[[Exchange], datetime]:
         return created
     if kind in ("header", "headers", "variable", "exchangeProperty") and name:
         return named
-    raise ExpressionError(f"date knows no command {kind}", "Use now, exchangeCreated, header.x, variable.x, millis.")
+    raise ExpressionError(
+        f"date knows no command {kind}", "Use now, exchangeCreated, header.x, variable.x, millis."
+    )
 
 
 def _moment(seconds: float) -> datetime:

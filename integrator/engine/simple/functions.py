@@ -50,11 +50,25 @@ def unknown(content: str) -> ExpressionError:
     """The error for a function that Camel or the embedded engine does not know."""
     name = content.partition("(")[0].partition(":")[0].partition(".")[0]
     if name in _NOT_YET:
-        return ExpressionError(f"the function {name} is not yet in the embedded engine", "Use jq for it.", "not-yet")
-    known = [*FUNCTIONS, "body", "header", "exchangeProperty", "variable", "date", "exception", "uuid", "camelId"]
+        return ExpressionError(
+            f"the function {name} is not yet in the embedded engine", "Use jq for it.", "not-yet"
+        )
+    known = [
+        *FUNCTIONS,
+        "body",
+        "header",
+        "exchangeProperty",
+        "variable",
+        "date",
+        "exception",
+        "uuid",
+        "camelId",
+    ]
     guess = _GUESSED.get(name) or nearest(name, known)
     bare = name in FUNCTIONS
-    remedy = f"Write {name}(…)." if bare else f"Did you mean {guess}?" if guess else "See the list of functions."
+    remedy = (
+        f"Write {name}(…)." if bare else f"Did you mean {guess}?" if guess else "See the list of functions."
+    )
     return ExpressionError(f"unknown function {name or '(empty)'}", remedy)
 
 

@@ -45,7 +45,12 @@ def _language(arguments: Arguments) -> Expression:
     text, options = arguments.inside.strip(), {}
     first, comma, rest = text.partition(",")
     kind, colon, name = first.partition(":")
-    if comma and colon and kind in ("header", "variable", "exchangeProperty", "property") and name.isidentifier():
+    if (
+        comma
+        and colon
+        and kind in ("header", "variable", "exchangeProperty", "property")
+        and name.isidentifier()
+    ):
         text, options = rest.strip(), {"source": first}
     outer = arguments.source
     spec = registry.LANGUAGES.spec(arguments.name)

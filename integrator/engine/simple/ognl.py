@@ -40,7 +40,9 @@ def compile_path(text: str) -> Callable[[Any], Any]:
     while position < len(text):
         match = _STEP.match(text, position)
         if match is None:
-            raise ExpressionError(f"the path {text} cannot be read", "Write .name, [key] or .method(arguments).")
+            raise ExpressionError(
+                f"the path {text} cannot be read", "Write .name, [key] or .method(arguments)."
+            )
         position = match.end()
         steps.append(_step(match))
     listed = tuple(steps)
@@ -57,9 +59,13 @@ def compile_path(text: str) -> Callable[[Any], Any]:
 
 def _step(match: re.Match[str]) -> _Step:
     if match["name"] is None:
-        return _Step(None, (), unquoted(match["key"]) or match["key"].strip(), bool(match["keysafe"]), match[0])
+        return _Step(
+            None, (), unquoted(match["key"]) or match["key"].strip(), bool(match["keysafe"]), match[0]
+        )
     listed = arguments(match["arguments"]) if match["arguments"] else []
-    return _Step(match["name"], tuple(_argument(text) for text in listed), None, bool(match["safe"]), match[0])
+    return _Step(
+        match["name"], tuple(_argument(text) for text in listed), None, bool(match["safe"]), match[0]
+    )
 
 
 def _argument(text: str) -> Any:
@@ -117,7 +123,9 @@ def _method(value: Any, step: _Step) -> Any:
     if method is not None:
         return _call(method, value, step)
     message = f"Method with name: {name} not found on bean of type: {type_of(value)}"
-    raise _failed(step, value, failure(CAMEL + "component.bean.MethodNotFoundException", message), method=True)
+    raise _failed(
+        step, value, failure(CAMEL + "component.bean.MethodNotFoundException", message), method=True
+    )
 
 
 def _getter(name: str) -> str:
@@ -128,10 +136,14 @@ def _call(method: Callable[..., Any], value: Any, step: _Step) -> Any:
     try:
         return method(value, *step.arguments)
     except (IndexError, ValueError) as error:
-        cause = failure("java.lang.IndexOutOfBoundsException", f"the arguments of {step.name} are out of range")
+        cause = failure(
+            "java.lang.IndexOutOfBoundsException", f"the arguments of {step.name} are out of range"
+        )
         raise _failed(step, value, cause) from error
     except (TypeError, AttributeError) as error:
-        message = f"Method with name: {step.name} not found on bean of type: {type_of(value)} with these arguments"
+        message = (
+            f"Method with name: {step.name} not found on bean of type: {type_of(value)} with these arguments"
+        )
         cause = failure(CAMEL + "component.bean.MethodNotFoundException", message)
         raise _failed(step, value, cause, method=True) from error
 

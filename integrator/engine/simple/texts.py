@@ -17,7 +17,15 @@ from integrator.exchange import Exchange, IntegratorError
 
 _HASHES = {"SHA-1": "sha1", "SHA1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512",
            "SHA3-256": "sha3_256", "SHA3-512": "sha3_512", "MD5": "md5"}  # fmt: skip
-_SPECIAL = {"&empty;": "", "&comma;": ",", "&quot;": '"', "&apos;": "'", "&lt;": "<", "&gt;": ">", "&amp;": "&"}
+_SPECIAL = {
+    "&empty;": "",
+    "&comma;": ",",
+    "&quot;": '"',
+    "&apos;": "'",
+    "&lt;": "<",
+    "&gt;": ">",
+    "&amp;": "&",
+}
 _PAD_LONGEST = 10_000
 
 
@@ -130,7 +138,8 @@ def _split(arguments: Arguments) -> Expression:
             raise re.error("Java takes no bare brace")
     except re.error:
         raise ExpressionError(
-            "the separator of split is no regular expression", "With one argument it is the separator: use split(value,',')."
+            "the separator of split is no regular expression",
+            "With one argument it is the separator: use split(value,',').",
         ) from None
 
     def split(exchange: Exchange) -> Any:
@@ -211,7 +220,9 @@ FUNCTIONS: dict[str, Builder] = {
     "trim": text_function(str.strip),
     "uppercase": text_function(str.upper),
     "lowercase": text_function(str.lower),
-    "capitalize": text_function(lambda text: " ".join(word[:1].upper() + word[1:] for word in text.split(" "))),
+    "capitalize": text_function(
+        lambda text: " ".join(word[:1].upper() + word[1:] for word in text.split(" "))
+    ),
     "normalizeWhitespace": text_function(lambda text: " ".join(text.split())),
     "quote": text_function(lambda text: f'"{text}"'),
     "unquote": text_function(_unquote),

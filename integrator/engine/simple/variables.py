@@ -22,7 +22,9 @@ _KEYED = re.compile(
     r"(?:\??\.(?P<name>[^.?\[\]]+)|[.]?\[(?P<key>[^\]]+)\]|:(?P<colon>[^.?\[\]]+))(?P<path>[.?\[].*)?",
     re.DOTALL,
 )
-_REFUSED = re.compile(r"(sys|sysenv|env|type|ref|bean|attachment\w*|messageHistory|hostname|threadName|threadId|function)\b")
+_REFUSED = re.compile(
+    r"(sys|sysenv|env|type|ref|bean|attachment\w*|messageHistory|hostname|threadName|threadId|function)\b"
+)
 
 
 def compile_variable(content: str, source: Source) -> Expression | None:
@@ -149,7 +151,9 @@ def _header_as(match: re.Match[str]) -> Expression:
 def _converter(type_name: str) -> Callable[[Any], Any]:
     found = converter(type_name.strip())
     if found is None:
-        raise ExpressionError(f"the type {type_name.strip()} is unknown", "Use String, Integer, Map, List …", "type")
+        raise ExpressionError(
+            f"the type {type_name.strip()} is unknown", "Use String, Integer, Map, List …", "type"
+        )
     return found
 
 
@@ -180,7 +184,9 @@ def _placeholder(content: str, source: Source) -> Expression:
         exists = found is not None
         return lambda _exchange: exists
     if found is None and not colon:
-        raise ExpressionError(f"no value for the placeholder {name}", "Define it, or give a default.", "placeholder")
+        raise ExpressionError(
+            f"no value for the placeholder {name}", "Define it, or give a default.", "placeholder"
+        )
     value = default if found is None else found
     return lambda _exchange: value
 

@@ -1,0 +1,677 @@
+"""From jq's syntax tree to closures.
+
+A filter is `Filter(one, run)`: where it always has exactly one output, `run(value, env)` returns it;
+otherwise `run` is a generator function. `env` holds variables (None while there are none) and, under
+`EXCHANGE`, the exchange of `header()`, `property()` and `variable()`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from integrator.engine.jq import functions
+from integrator.engine.jq.errors import JqError, JqSyntaxError, JqUnsupportedError
+from integrator.engine.jq.formats import FORMATS, text_of
+from integrator.engine.jq.parser import IDENTITY, Ast
+from integrator.engine.jq.values import CALCULATIONS, COMPARISONS, cut, index, items, truthy, type_name
+
+Env = dict[str, Any] | None
+_NONE = object()
+
+
+class Filter(NamedTuple):
+    """A compiled filter."""
+
+    one: bool
+    run: Callable[[Any, Env], Any]
+
+
+def outputs(found: Filter, value: Any, env: Env) -> Any:
+    """The outputs of a filter, as something to iterate over."""
+    return (found.run(value, env),) if found.one else found.run(value, env)
+
+
+def many(found: Filter) -> Callable[[Any, Env], Any]:
+    """The filter's function in its generator form."""
+    if not found.one:
+        return found.run
+    run = found.run
+
+    def single(value: Any, env: Env) -> Iterator[Any]:
+        yield run(value, env)
+
+    return single
+
+
+def compile_filter(tree: Ast, names: frozenset[str] = frozenset()) -> Filter:
+    """Compile a syntax tree; `names` are the variables in sight. Raises JqUnsupportedError, JqSyntaxError."""
+    return _COMPILERS[tree[0]](tree, names)
+
+
+# --- values and paths ---
+
+
+def _identity(_tree: Ast, _names: frozenset[str]) -> Filter:
+    return Filter(one=True, run=lambda value, _env: value)
+
+
+def _literal(tree: Ast, _names: frozenset[str]) -> Filter:
+    constant = tree[1]
+    return Filter(one=True, run=lambda _value, _env: constant)
+
+
+def _literal_array(_tree: Ast, _names: frozenset[str]) -> Filter:
+    return Filter(one=True, run=lambda _value, _env: [])
+
+
+def _variable(tree: Ast, names: frozenset[str]) -> Filter:
+    name = tree[1]
+    if name in ("$ENV", "$__loc__", "$__prog_args"):
+        raise JqUnsupportedError(name)
+    if name not in names:
+        raise JqSyntaxError(f"the variable {name} is not defined", 0)
+
+    def variable(_value: Any, env: Env) -> Any:
+        assert env is not None
+        return env[name]
+
+    return Filter(one=True, run=variable)
+
+
+def _index(tree: Ast, names: frozenset[str]) -> Filter:
+    keys: list[str] = []
+    base: Ast = tree
+    while base[0] == "index" and base[2][0] == "literal" and isinstance(base[2][1], str):
+        keys.append(base[2][1])
+        base = base[1]
+    if keys:
+        return _path(tuple(reversed(keys)), compile_filter(base, names), base)
+    found, key = compile_filter(tree[1], names), compile_filter(tree[2], names)
+    if found.one and key.one:
+        get, get_key = found.run, key.run
+        return Filter(one=True, run=lambda value, env: index(get(value, env), get_key(value, env)))
+    each, each_key = many(found), many(key)
+
+    def walk(value: Any, env: Env) -> Iterator[Any]:
+        for target in each(value, env):
+            for name in each_key(value, env):
+                yield index(target, name)
+
+    return Filter(one=False, run=walk)
+
+
+def _path(keys: tuple[str, ...], base: Filter, tree: Ast) -> Filter:
+    # `.a.b.c` is the most frequent program of all: one loop, no closure a key.
+    if len(keys) == 1:
+        return _field(keys[0], base, tree)
+
+    def follow(value: Any) -> Any:
+        for key in keys:
+            if value.__class__ is dict:
+                value = value.get(key)
+            elif value is None:
+                return None
+            else:
+                value = index(value, key)
+        return value
+
+    if tree == IDENTITY:
+        return Filter(one=True, run=lambda value, _env: follow(value))
+    return _mapped(base, follow)
+
+
+def _field(key: str, base: Filter, tree: Ast) -> Filter:
+    def field(value: Any, _env: Env = None) -> Any:
+        if value.__class__ is dict:
+            return value.get(key)
+        return index(value, key)
+
+    return Filter(one=True, run=field) if tree == IDENTITY else _mapped(base, field)
+
+
+def _mapped(base: Filter, work: Callable[[Any], Any]) -> Filter:
+    run = base.run
+    if base.one:
+        return Filter(one=True, run=lambda value, env: work(run(value, env)))
+
+    def mapped(value: Any, env: Env) -> Iterator[Any]:
+        for item in run(value, env):
+            yield work(item)
+
+    return Filter(one=False, run=mapped)
+
+
+def _slice(tree: Ast, names: frozenset[str]) -> Filter:
+    nothing: Ast = ("literal", None)
+    found, start, end = (compile_filter(part or nothing, names) for part in tree[1:])
+    if found.one and start.one and end.one:
+        get, first, last = found.run, start.run, end.run
+        return Filter(
+            one=True, run=lambda value, env: cut(get(value, env), first(value, env), last(value, env))
+        )
+    each, firsts, lasts = many(found), many(start), many(end)
+
+    def slices(value: Any, env: Env) -> Iterator[Any]:
+        for target in each(value, env):
+            for last in lasts(value, env):
+                for first in firsts(value, env):
+                    yield cut(target, first, last)
+
+    return Filter(one=False, run=slices)
+
+
+def _iterate(tree: Ast, names: frozenset[str]) -> Filter:
+    found = compile_filter(tree[1], names)
+    run = found.run
+    if found.one:
+        return Filter(one=False, run=lambda value, env: iter(items(run(value, env))))
+
+    def iterate(value: Any, env: Env) -> Iterator[Any]:
+        for target in run(value, env):
+            yield from items(target)
+
+    return Filter(one=False, run=iterate)
+
+
+def _recurse(_tree: Ast, _names: frozenset[str]) -> Filter:
+    return Filter(one=False, run=lambda value, _env: functions.recurse(value))
+
+
+# --- combining ---
+
+
+def _pipe(tree: Ast, names: frozenset[str]) -> Filter:
+    left, right = compile_filter(tree[1], names), compile_filter(tree[2], names)
+    first, second = left.run, right.run
+    if left.one:
+        return Filter(one=right.one, run=lambda value, env: second(first(value, env), env))
+    if right.one:
+
+        def map_pipe(value: Any, env: Env) -> Iterator[Any]:
+            for item in first(value, env):
+                yield second(item, env)
+
+        return Filter(one=False, run=map_pipe)
+
+    def pipe(value: Any, env: Env) -> Iterator[Any]:
+        for item in first(value, env):
+            yield from second(item, env)
+
+    return Filter(one=False, run=pipe)
+
+
+def _comma(tree: Ast, names: frozenset[str]) -> Filter:
+    left, right = (many(compile_filter(part, names)) for part in tree[1:])
+
+    def comma(value: Any, env: Env) -> Iterator[Any]:
+        yield from left(value, env)
+        yield from right(value, env)
+
+    return Filter(one=False, run=comma)
+
+
+def binary(left: Filter, right: Filter, work: Callable[[Any, Any], Any]) -> Filter:
+    """A function of two filters' outputs; the right one varies slowest, as in jq."""
+    first, second = left.run, right.run
+    if left.one and right.one:
+        return Filter(one=True, run=lambda value, env: work(first(value, env), second(value, env)))
+    each, others = many(left), many(right)
+
+    def combine(value: Any, env: Env) -> Iterator[Any]:
+        for other in others(value, env):
+            for item in each(value, env):
+                yield work(item, other)
+
+    return Filter(one=False, run=combine)
+
+
+def _calculate(tree: Ast, names: frozenset[str]) -> Filter:
+    return binary(compile_filter(tree[2], names), compile_filter(tree[3], names), CALCULATIONS[tree[1]])
+
+
+def _compare(tree: Ast, names: frozenset[str]) -> Filter:
+    left, right = compile_filter(tree[2], names), compile_filter(tree[3], names)
+    constant = tree[3][1] if tree[3][0] == "literal" else None
+    if left.one and isinstance(constant, str) and tree[1] in ("==", "!="):
+        get, wanted = left.run, tree[1] == "=="
+        return Filter(one=True, run=lambda value, env: (get(value, env) == constant) is wanted)
+    return binary(left, right, COMPARISONS[tree[1]])
+
+
+def _negate(tree: Ast, names: frozenset[str]) -> Filter:
+    return _mapped(compile_filter(tree[1], names), functions.negate)
+
+
+def _logical(tree: Ast, names: frozenset[str]) -> Filter:
+    decided = tree[0] == "or"
+    left, right = compile_filter(tree[1], names), compile_filter(tree[2], names)
+    first, second = left.run, right.run
+    if left.one and right.one:
+
+        def both(value: Any, env: Env) -> bool:
+            if truthy(first(value, env)) is decided:
+                return decided
+            return truthy(second(value, env))
+
+        return Filter(one=True, run=both)
+    each, others = many(left), many(right)
+
+    def logical(value: Any, env: Env) -> Iterator[bool]:
+        for item in each(value, env):
+            if truthy(item) is decided:
+                yield decided
+            else:
+                for other in others(value, env):
+                    yield truthy(other)
+
+    return Filter(one=False, run=logical)
+
+
+def _alternative(tree: Ast, names: frozenset[str]) -> Filter:
+    left, right = compile_filter(tree[1], names), compile_filter(tree[2], names)
+    each = many(left)
+    if left.one and right.one:
+        first, second = left.run, right.run
+
+        def choose(value: Any, env: Env) -> Any:
+            try:
+                found = first(value, env)
+            except JqError:
+                found = None
+            return found if truthy(found) else second(value, env)
+
+        return Filter(one=True, run=choose)
+    others = many(right)
+
+    def alternative(value: Any, env: Env) -> Iterator[Any]:
+        found = False
+        try:
+            for item in each(value, env):
+                if truthy(item):
+                    found = True
+                    yield item
+        except JqError:
+            pass  # errors on the left side are no outputs, as in jq
+        if not found:
+            yield from others(value, env)
+
+    return Filter(one=False, run=alternative)
+
+
+def _if(tree: Ast, names: frozenset[str]) -> Filter:
+    test, then, otherwise = (compile_filter(part, names) for part in tree[1:])
+    if test.one and then.one and otherwise.one:
+        check, first, second = test.run, then.run, otherwise.run
+        return Filter(one=True, run=lambda v, env: first(v, env) if truthy(check(v, env)) else second(v, env))
+    checks, firsts, seconds = many(test), many(then), many(otherwise)
+
+    def branches(value: Any, env: Env) -> Iterator[Any]:
+        for found in checks(value, env):
+            yield from (firsts if truthy(found) else seconds)(value, env)
+
+    return Filter(one=False, run=branches)
+
+
+def _try(tree: Ast, names: frozenset[str]) -> Filter:
+    body = many(compile_filter(tree[1], names))
+    handler = many(compile_filter(tree[2], names)) if tree[2] is not None else None
+
+    def attempt(value: Any, env: Env) -> Iterator[Any]:
+        try:
+            yield from body(value, env)
+        except JqError as error:
+            if handler is not None:
+                yield from handler(error.value, env)
+
+    return Filter(one=False, run=attempt)
+
+
+# --- construction ---
+
+
+def _array(tree: Ast, names: frozenset[str]) -> Filter:
+    found = compile_filter(tree[1], names)
+    run = found.run
+    if found.one:
+        return Filter(one=True, run=lambda value, env: [run(value, env)])
+    return Filter(one=True, run=lambda value, env: list(run(value, env)))
+
+
+def _object(tree: Ast, names: frozenset[str]) -> Filter:
+    pairs = [(key, compile_filter(key, names), compile_filter(value, names)) for key, value in tree[1]]
+    if all(key[0] == "literal" and isinstance(key[1], str) and value.one for key, _, value in pairs):
+        fixed = tuple((key[1], value.run) for key, _, value in pairs)
+        return Filter(one=True, run=lambda value, env: {name: get(value, env) for name, get in fixed})
+    parts = tuple((many(key), many(value)) for _, key, value in pairs)
+
+    def build(value: Any, env: Env, number: int) -> Iterator[dict[str, Any]]:
+        if number < 0:
+            yield {}
+            return
+        keys, values = parts[number]
+        for name in keys(value, env):
+            if not isinstance(name, str):
+                raise JqError(f"Object keys must be strings, not {type_name(name)}")
+            for item in values(value, env):
+                for rest in build(value, env, number - 1):
+                    yield {**rest, name: item}
+
+    return Filter(one=False, run=lambda value, env: build(value, env, len(parts) - 1))
+
+
+def _text(tree: Ast, names: frozenset[str]) -> Filter:
+    write = FORMATS.get(tree[2]) if tree[2] else text_of
+    if write is None:
+        raise JqSyntaxError(f"there is no format {tree[2]}", 0)
+    parts = [part if isinstance(part, str) else compile_filter(part, names) for part in tree[1]]
+    if all(isinstance(part, str) or part.one for part in parts):
+        runs = tuple(part if isinstance(part, str) else part.run for part in parts)
+
+        def text(value: Any, env: Env) -> str:
+            return "".join([p if isinstance(p, str) else write(p(value, env)) for p in runs])
+
+        return Filter(one=True, run=text)
+    found = Filter(one=True, run=lambda _value, _env: "")
+    for part in parts:
+        if isinstance(part, str):
+            literal = part
+            found = _mapped(found, lambda before, literal=literal: before + literal)  # type: ignore[misc]
+        else:
+            found = binary(found, part, lambda before, item: before + write(item))
+    return found
+
+
+def _format(tree: Ast, _names: frozenset[str]) -> Filter:
+    write = FORMATS.get(tree[1])
+    if write is None:
+        raise JqSyntaxError(f"there is no format {tree[1]}", 0)
+    return Filter(one=True, run=lambda value, _env: write(value))
+
+
+# --- variables and folds ---
+
+
+def _as(tree: Ast, names: frozenset[str]) -> Filter:
+    source, name = compile_filter(tree[1], names), tree[2]
+    body = compile_filter(tree[3], names | {name})
+    get, run = source.run, body.run
+    if source.one:
+        return Filter(one=body.one, run=lambda v, env: run(v, {**(env or {}), name: get(v, env)}))
+    each = many(body)
+
+    def bind(value: Any, env: Env) -> Iterator[Any]:
+        for item in get(value, env):
+            yield from each(value, {**(env or {}), name: item})
+
+    return Filter(one=False, run=bind)
+
+
+def _reduce(tree: Ast, names: frozenset[str]) -> Filter:
+    _, source, name, initial, update = tree
+    each = many(compile_filter(source, names))
+    start = many(compile_filter(initial, names))
+    step = many(compile_filter(update, names | {name}))
+
+    def fold(value: Any, env: Env) -> Iterator[Any]:
+        for state in start(value, env):
+            for item in each(value, env):
+                last = None
+                for last in step(state, {**(env or {}), name: item}):  # noqa: B007 - the last one counts
+                    pass
+                state = last  # noqa: PLW2901 - the state is what reduce is about
+            yield state
+
+    return Filter(one=False, run=fold)
+
+
+def _foreach(tree: Ast, names: frozenset[str]) -> Filter:
+    _, source, name, initial, update, *extract = tree
+    inner = names | {name}
+    each, start = many(compile_filter(source, names)), many(compile_filter(initial, names))
+    step = many(compile_filter(update, inner))
+    show = many(compile_filter(extract[0] if extract else IDENTITY, inner))
+
+    def fold(value: Any, env: Env) -> Iterator[Any]:
+        for state in start(value, env):
+            for item in each(value, env):
+                bound = {**(env or {}), name: item}
+                for state in step(state, bound):  # noqa: B020, PLW2901 - each state follows from the last
+                    yield from show(state, bound)
+
+    return Filter(one=False, run=fold)
+
+
+# --- calls ---
+
+
+def _call(tree: Ast, names: frozenset[str]) -> Filter:
+    _, name, arguments = tree
+    special = _SPECIAL.get((name, len(arguments)))
+    if special is not None:
+        return special(tuple(compile_filter(argument, names) for argument in arguments))
+    plain = functions.PLAIN.get((name, len(arguments)))
+    if plain is None:
+        raise JqUnsupportedError(f"{name}/{len(arguments)}")
+    filters = [compile_filter(argument, names) for argument in arguments]
+    if not filters:
+        return Filter(one=True, run=lambda value, _env: plain(value))
+    if len(filters) == 1:
+        return binary(Filter(one=True, run=lambda value, _env: value), filters[0], plain)
+    first, second = filters
+    pairs = binary(first, second, lambda left, right: (left, right))
+    return binary(
+        Filter(one=True, run=lambda value, _env: value), pairs, lambda value, pair: plain(value, *pair)
+    )
+
+
+def _generated(work: Callable[..., Iterator[Any]]) -> Callable[[tuple[Filter, ...]], Filter]:
+    def make(arguments: tuple[Filter, ...]) -> Filter:
+        listed = [many(argument) for argument in arguments]
+        return Filter(one=False, run=lambda value, env: work(value, env, *listed))
+
+    return make
+
+
+def _collected(work: Callable[..., Any]) -> Callable[[tuple[Filter, ...]], Filter]:
+    def make(arguments: tuple[Filter, ...]) -> Filter:
+        listed = [many(argument) for argument in arguments]
+        return Filter(one=True, run=lambda value, env: work(value, env, *listed))
+
+    return make
+
+
+def _select(arguments: tuple[Filter, ...]) -> Filter:
+    test = arguments[0]
+    check = test.run
+    if test.one:
+
+        def select_one(value: Any, env: Env) -> Any:
+            return (value,) if truthy(check(value, env)) else ()
+
+        return Filter(one=False, run=select_one)
+
+    def select(value: Any, env: Env) -> Iterator[Any]:
+        for found in check(value, env):
+            if truthy(found):
+                yield value
+
+    return Filter(one=False, run=select)
+
+
+def _map(arguments: tuple[Filter, ...]) -> Filter:
+    body = arguments[0]
+    run = body.run
+    if body.one:
+        return Filter(one=True, run=lambda value, env: [run(item, env) for item in items(value)])
+    return Filter(one=True, run=lambda value, env: [o for item in items(value) for o in run(item, env)])
+
+
+def _limit(value: Any, env: Env, counts: Any, each: Any) -> Iterator[Any]:
+    for count in counts(value, env):
+        left = int(count)
+        if left <= 0:
+            continue
+        for item in each(value, env):
+            yield item
+            left -= 1
+            if left == 0:
+                break
+
+
+def _first(value: Any, env: Env, each: Any) -> Iterator[Any]:
+    for item in each(value, env):
+        yield item
+        return
+
+
+def _last(value: Any, env: Env, each: Any) -> Iterator[Any]:
+    found: Any = _NONE
+    for found in each(value, env):  # noqa: B007 - the last one counts
+        pass
+    if found is not _NONE:
+        yield found
+
+
+def _range(value: Any, env: Env, *bounds: Any) -> Iterator[Any]:
+    starts, ends = bounds if len(bounds) > 1 else ((lambda _value, _env: (0,)), bounds[0])
+    for start in starts(value, env):
+        for end in ends(value, env):
+            yield from functions.count_up(start, end)
+
+
+def _error(value: Any, env: Env, messages: Any) -> Iterator[Any]:
+    for message in messages(value, env):
+        raise functions.user_error(message)
+    yield from ()
+
+
+def _any(decided: bool) -> Callable[..., bool]:
+    def test(value: Any, env: Env, *parts: Any) -> bool:
+        each, check = parts if len(parts) > 1 else ((lambda v, _env: items(v)), parts[0])
+        for item in each(value, env):
+            for found in check(item, env):
+                if truthy(found) is decided:
+                    return decided
+        return not decided
+
+    return test
+
+
+def _with_entries(value: Any, env: Env, change: Any) -> Any:
+    changed = [out for entry in functions.to_entries(value) for out in change(entry, env)]
+    return functions.from_entries(changed)
+
+
+def _keyed(work: Callable[[list[tuple[Any, Any]]], Any]) -> Callable[..., Any]:
+    def by(value: Any, env: Env, key: Any) -> Any:
+        if not isinstance(value, list):
+            raise JqError(f"{type_name(value)} cannot be sorted, as it is not an array")
+        return work([(list(key(item, env)), item) for item in value])
+
+    return by
+
+
+def _isvalid(value: Any, env: Env, each: Any) -> bool:
+    try:
+        for _ in each(value, env):
+            pass
+    except JqError:
+        return False
+    return True
+
+
+def _map_values(value: Any, env: Env, change: Any) -> Any:
+    if isinstance(value, dict):
+        firsts = ((key, next(iter(change(item, env)), _NONE)) for key, item in value.items())
+        return {key: item for key, item in firsts if item is not _NONE}
+    return [next(iter(outs)) for item in items(value) if (outs := list(change(item, env)))]
+
+
+def _walk(value: Any, env: Env, change: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        value = {key: out for key, item in value.items() for out in _first(item, env, _walker(change))}
+    elif isinstance(value, list):
+        value = [out for item in value for out in _walk(item, env, change)]
+    yield from change(value, env)
+
+
+def _walker(change: Any) -> Any:
+    return lambda value, env: _walk(value, env, change)
+
+
+def _exchange(kind: str) -> Callable[[tuple[Filter, ...]], Filter]:
+    def make(arguments: tuple[Filter, ...]) -> Filter:
+        def read(_value: Any, env: Env, names: Any) -> Iterator[Any]:
+            for name in names(_value, env):
+                yield functions.of_exchange(kind, (env or {}).get(functions.EXCHANGE), name)
+
+        return _generated(read)(arguments)
+
+    return make
+
+
+def _empty(_arguments: tuple[Filter, ...]) -> Filter:
+    return Filter(one=False, run=lambda _value, _env: iter(()))
+
+
+_SPECIAL: dict[tuple[str, int], Callable[[tuple[Filter, ...]], Filter]] = {
+    ("empty", 0): _empty,
+    ("select", 1): _select,
+    ("map", 1): _map,
+    ("map_values", 1): _collected(_map_values),
+    ("with_entries", 1): _collected(_with_entries),
+    ("first", 1): _generated(_first),
+    ("last", 1): _generated(_last),
+    ("limit", 2): _generated(_limit),
+    ("range", 1): _generated(_range),
+    ("range", 2): _generated(_range),
+    ("error", 1): _generated(_error),
+    ("any", 1): _collected(_any(decided=True)),
+    ("any", 2): _collected(_any(decided=True)),
+    ("all", 1): _collected(_any(decided=False)),
+    ("all", 2): _collected(_any(decided=False)),
+    ("isvalid", 1): _collected(_isvalid),
+    ("sort_by", 1): _collected(_keyed(functions.sorted_items)),
+    ("group_by", 1): _collected(_keyed(functions.grouped)),
+    ("unique_by", 1): _collected(_keyed(functions.unique)),
+    ("min_by", 1): _collected(_keyed(functions.smallest)),
+    ("max_by", 1): _collected(_keyed(functions.largest)),
+    ("walk", 1): _generated(_walk),
+    ("recurse", 0): lambda _arguments: _recurse((), frozenset()),
+    ("header", 1): _exchange("header"),
+    ("property", 1): _exchange("property"),
+    ("variable", 1): _exchange("variable"),
+}
+for _kind, _test in functions.TYPE_FILTERS.items():
+    _SPECIAL[(_kind, 0)] = lambda _arguments, test=_test: _select(
+        (Filter(one=True, run=lambda v, _e: test(v)),)
+    )  # type: ignore[misc]
+_COMPILERS: dict[str, Callable[[Ast, frozenset[str]], Filter]] = {
+    "identity": _identity,
+    "literal": _literal,
+    "literal_array": _literal_array,
+    "variable": _variable,
+    "index": _index,
+    "slice": _slice,
+    "iterate": _iterate,
+    "recurse": _recurse,
+    "pipe": _pipe,
+    "comma": _comma,
+    "calculate": _calculate,
+    "compare": _compare,
+    "negate": _negate,
+    "and": _logical,
+    "or": _logical,
+    "alternative": _alternative,
+    "if": _if,
+    "try": _try,
+    "array": _array,
+    "object": _object,
+    "text": _text,
+    "format": _format,
+    "as": _as,
+    "reduce": _reduce,
+    "foreach": _foreach,
+    "call": _call,
+}
