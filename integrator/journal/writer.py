@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,6 +24,7 @@ from integrator.journal.leaf import FINALS, LEAF_BYTES_MAX, RECEIVED, VERSION, e
 from integrator.journal.tags import Tag
 from integrator.security.keyring import Keyring
 from integrator.security.limits import DEFAULT, Limits
+from integrator.security.randomness import random_bytes
 from integrator.store.units import RecordRow
 
 _ORIGIN = re.compile(r"[A-Za-z0-9.-]+(/[A-Za-z0-9._~-]+)*", re.ASCII)
@@ -64,7 +64,7 @@ class Journal:
             raise ValueError("the exchange id must be a UUID in lower case")
         record_id = uuid_utils.uuid7()
         record_bytes = record_id.bytes
-        random = os.urandom(2 * SALT_BYTES)
+        random = random_bytes(2 * SALT_BYTES)
         withheld: dict[str, str] = {}
         leaf = exchange_leaf(type_, context, str(record_id), now_us, random[SALT_BYTES:], withheld)
         row, leaf["details"] = sealed_details.seal(
@@ -126,7 +126,7 @@ class Journal:
         if public:
             leaf["facts"] = public
         row, leaf["details"] = sealed_details.seal(
-            self._details_key, record_id.bytes, os.urandom(SALT_BYTES), document
+            self._details_key, record_id.bytes, random_bytes(SALT_BYTES), document
         )
         leaf_bytes = canonical(leaf)
         return RecordRow(

