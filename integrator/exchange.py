@@ -375,7 +375,7 @@ class Context:
     attempts: int = 0
     request_bytes: int = 0
     response_bytes: int = 0
-    request_digest: bytes | None = None  # salted SHA-256, 32 bytes
+    request_digest: bytes | None = None  # SHA-256 of the exact bytes; the journal salts it
     response_digest: bytes | None = None
     sent_us: int | None = None  # what the consumer says
     received_us: int = 0
