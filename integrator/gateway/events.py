@@ -39,7 +39,7 @@ async def accept(plane: Plane, flow: FlowRuntime, context: Context, value: Any, 
     exchange_id = UUID(context.exchange_id).bytes
     try:
         row = record_row(plane, flow, context, "received")
-        unit = Unit([row], accept=_accept_row(plane, context, exchange_id, body))
+        unit = Unit([row], accept=_accept_row(plane, context, exchange_id, body, row.leaf_hash))
         if key is not None:
             unit.idempotency = _claim(plane, context, exchange_id, key, body)
         conflict = await commit(plane.store, unit)
@@ -54,8 +54,8 @@ async def accept(plane: Plane, flow: FlowRuntime, context: Context, value: Any, 
     return _accepted(context.exchange_id, row)
 
 
-def _accept_row(plane: Plane, context: Context, exchange_id: bytes, body: bytes) -> AcceptRow:
-    sealed_body, sealed_context, key_id = seal_event(plane.keyring, exchange_id, body, context)
+def _accept_row(plane: Plane, context: Context, exchange_id: bytes, body: bytes, record: bytes) -> AcceptRow:
+    sealed_body, sealed_context, key_id = seal_event(plane.keyring, exchange_id, body, context, record)
     return AcceptRow(
         exchange_id=exchange_id,
         flow=context.flow,

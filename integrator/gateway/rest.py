@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -21,6 +22,7 @@ from integrator.telemetry import log
 
 _LOG = log.get("gateway")
 _JSON_TYPES = (JSON,)
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")
 STATUS_PATH = "/v1/exchanges/"
 
 
@@ -109,6 +111,8 @@ async def _message(
     note_body(context, body)
     message.body = body
     value = message.as_json()
+    if _LONG_NUMBER.search(body):
+        _check_numbers(value)
     if not given:
         message.set_json(value, body)
         return message
@@ -118,6 +122,14 @@ async def _message(
         raise InvalidRequest("a parameter stands in the body as well: send it once", reason="parameter")
     message.body = {**value, **given}
     return message
+
+
+def _check_numbers(value: Any) -> None:
+    """Raises InvalidRequest for a whole number of more than 64 bits, which no answer could repeat."""
+    try:
+        dump_json(value)
+    except TypeError:
+        raise InvalidRequest("a JSON number is larger than 64 bits", reason="json-number") from None
 
 
 def note_body(context: Context, body: bytes) -> None:

@@ -1,6 +1,45 @@
 from __future__ import annotations
 
-from tests.gateway.doubles import AGENT, NAMUR, NISS, World
+import asyncio
+import json
+import logging
+from pathlib import Path
+
+import pytest
+
+from integrator.exchange import (
+    BrokenContract,
+    InvalidRequest,
+    NoData,
+    Overloaded,
+    ProviderFault,
+    ProviderTimeout,
+    ProviderUnreachable,
+    Refused,
+)
+from integrator.security.limits import Limits
+from integrator.store.units import StoreOverloaded, StoreUnavailable, StoreUncertain, UnitRefused
+from tests.gateway.doubles import (
+    AGENT,
+    IMIO,
+    NAMUR,
+    NISS,
+    FunctionRoutes,
+    World,
+    called,
+    person,
+)
+
+CONSULT = "/v1/persons/consult"
+
+
+def fails(error: Exception, *, after_call: bool = True):
+    def handler(exchange):
+        if after_call:
+            called(exchange)
+        raise error
+
+    return handler
 
 
 async def test_a_granted_consultation(world: World):
@@ -19,4 +58,601 @@ async def test_a_granted_consultation(world: World):
     assert last["previous"] == world.store.records[0].leaf_hash.hex()
     assert answer.headers["integrator-record"] == world.store.records[1].leaf_hash.hex()
     assert answer.headers["belgov-trace-id"] == first["exchange"] == last["exchange"]
+    assert answer.headers["cache-control"] == "no-store"
     assert AGENT not in str(world.store.leaves())
+    assert world.gateway.plane.open == {}
+
+
+async def test_another_grant_releases_fewer_fields(world: World):
+    answer = await world.consult(party="municipal/liege", integrator_agent=None)
+    assert set(answer.json) == {"niss", "name", "birthDate"}
+    assert world.store.leaves()[1]["fields"] == ["identity"]
+
+
+async def test_the_context_routes_see(world: World):
+    await world.consult(
+        integrator_application="urban", belgov_related_trace_id="T-9", **{"integrator-dossier-type": "permit"}
+    )
+    context = world.routes.ran[0].context
+    assert context is not None
+    assert context.purpose_codes == {"bced": "ENVIRONMENTAL_OR_SINGLE_PERMIT"}
+    assert (context.legal_basis, context.authorisation) == ("Décret du 11 mars 1999", "protocol 14")
+    assert (context.application, context.consumer_ticket) == ("urban", "T-9")
+    assert context.dossier is not None
+    assert (context.dossier.source, context.dossier.id, context.dossier.type) == (
+        "imio-urban",
+        "PE/2026/118",
+        "permit",
+    )
+    assert [s.id for s in context.subjects_request] == [NISS]
+    assert [s.id for s in context.subjects_response] == [NISS]
+    assert context.kind == "request-reply"
+
+
+# --- who may not, and what is malformed --------------------------------------------------------
+
+REFUSALS = [
+    ({"integrator-purpose": None}, 403, "purpose-missing"),
+    ({"integrator-purpose": "statistics"}, 403, "purpose-not-granted"),
+    ({"integrator-purpose": "invented"}, 403, "purpose-not-granted"),
+    ({"integrator-dossier": None}, 403, "dossier-missing"),
+    ({"integrator-dossier": "imio-urban:0"}, 403, "dossier-void"),
+    ({"integrator-dossier": "imio-urban:valeur sans importance"}, 403, "dossier-void"),
+    ({"integrator-dossier": "imio-urban:"}, 403, "dossier-void"),
+    ({"integrator-dossier": "elsewhere:PE/2026/118"}, 403, "dossier-source"),
+    ({"integrator-dossier": "imio-urban:XX/1"}, 403, "dossier-pattern"),
+    ({"integrator-dossier": "imio-urban:PE/2026/118x"}, 403, "dossier-pattern"),
+    ({"integrator-agent": None}, 403, "agent-missing"),
+    ({"integrator-agent": "RN/RBis:85073003329"}, 400, "agent-invalid"),
+    ({"integrator-on-behalf-of": IMIO}, 403, "on-behalf-of-not-allowed"),
+    ({"integrator-on-behalf-of": "123"}, 400, "header-unparsable"),
+    ({"integrator-application": "x" * 33}, 400, "header-unparsable"),
+    ({"integrator-dossier": "no colon"}, 400, "dossier-unparsable"),
+    ({"idempotency-key": "k"}, 400, "idempotency-not-here"),
+    ({"content-type": "text/plain"}, 415, "content-type"),
+    ({"content-type": None}, 415, "content-type"),
+    ({"content-type": "application/json; charset=latin1"}, 415, "charset"),
+    ({"content-encoding": "gzip"}, 415, "content-encoding"),
+    ({"authorization": None}, 401, "credentials-missing"),
+    ({"authorization": "Bearer itg_x_y"}, 401, "credentials-invalid"),
+    ({"authorization": "Basic eHg6eXk="}, 401, "credentials-invalid"),
+]
+
+
+@pytest.mark.parametrize(("changes", "status", "reason"), REFUSALS)
+async def test_refused_with_one_record_and_nothing_forwarded(world: World, changes, status, reason):
+    answer = await world.consult(**changes)
+    assert (answer.status, answer.json["reason"]) == (status, reason)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert world.routes.ran == []
+    assert world.store.types() == ["refused"]
+    (leaf,) = world.store.leaves()
+    assert leaf["error"]["code"] == reason
+    assert answer.json["instance"] == f"urn:uuid:{leaf['exchange']}"
+    assert answer.headers["integrator-record"] == world.store.records[0].leaf_hash.hex()
+
+
+async def test_charset_utf8_is_the_same_type(world: World):
+    assert (await world.consult(**{"content-type": 'Application/JSON; charset="UTF-8"'})).status == 200
+
+
+async def test_an_inscription_stands_for_a_dossier(world: World):
+    changes = {"integrator-dossier": None, "integrator-inscription": "0191e5a0-1111-7222-8333-444455556666"}
+    assert (await world.consult(**changes)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("party", "reason"),
+    [
+        ("regional/spw", "no-grant"),
+        ("municipal/mons", "grant-not-valid"),
+        ("municipal/arlon", "purpose-not-granted"),
+    ],
+)
+async def test_no_hint_of_other_grants(world: World, party, reason):
+    answer = await world.consult(party=party)
+    assert (answer.status, answer.json["reason"]) == (403, reason)
+    for word in ("namur", "liege", "statistics", "environmental", "2021", "identity"):
+        assert word not in answer.body.decode()
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "reason"),
+    [
+        (b"", 400, "json-malformed"),
+        (b"{", 400, "json-malformed"),
+        (b"<a/>", 400, "json-malformed"),
+        (b'{"niss": "85073003328", "niss": "85073003328"}', 400, "json-duplicate-key"),
+        (b'{"niss": NaN}', 400, "json-number"),
+        (b'{"niss": "\\ud800"}', 400, "json-surrogate"),
+        (b'{"niss": "\xff"}', 400, "encoding"),
+        (b"[" * 100 + b"]" * 100, 413, "too-complex"),
+        (b"[]", 400, "schema"),
+        (b"{}", 400, "schema"),
+        (b'{"niss": 85073003328}', 400, "schema"),
+        (b'{"niss": "85073003329"}', 400, "subject-invalid"),
+        (b'{"niss": "85073003328", "more": 1}', 400, "schema"),
+        (b'{"niss": 1' + b"0" * 100 + b"}", 400, "json-number"),
+        (b'{"niss": 1' + b"0" * 200 + b"}", 400, "json-number"),
+    ],
+)
+async def test_a_body_that_breaks_its_contract(world: World, body, status, reason):
+    answer = await world.ask("POST", CONSULT, world.headers(), body)
+    assert (answer.status, answer.json["reason"]) == (status, reason)
+    assert world.store.types() == ["refused"]
+    assert world.routes.ran == []
+    assert b"8507300332" not in answer.body
+
+
+async def test_problem_details_name_path_and_rule(world: World):
+    document = (await world.ask("POST", CONSULT, world.headers(), b'{"niss": 1}')).json
+    assert document["type"] == "urn:problem-type:belgif:badRequest"
+    assert document["title"] == "Bad Request"
+    assert document["issues"] == [
+        {"type": "urn:problem-type:belgif:input-validation:schemaViolation", "in": "body", "name": "$.niss"}
+    ]
+    assert "$.niss: type" in document["message"]
+
+
+@pytest.mark.parametrize(
+    ("accepted", "title"),
+    [("fr", "Autorisation absente"), ("nl-BE,fr;q=0.5", "Geen machtiging"), ("es, de;q=0.2", "Fehlende Berechtigung"),
+     ("es", "Missing Permission"), ("*;q=x,,;", "Missing Permission")],
+)  # fmt: skip
+async def test_problems_speak_the_caller_s_language(world: World, accepted, title):
+    answer = await world.consult(**{"integrator-purpose": None, "accept-language": accepted})
+    assert answer.json["title"] == title
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "integrator-purpose",
+        "integrator-dossier",
+        "integrator-agent",
+        "authorization",
+        "integrator-application",
+    ],
+)
+async def test_a_repeated_header(world: World, name):
+    good = world.headers(integrator_application="a")
+    answer = await world.ask("POST", CONSULT, [*good.items(), (name, good[name])], {"niss": NISS})
+    assert (answer.status, answer.json["reason"]) == (400, "header-repeated")
+    assert world.store.types() == ["refused"]
+
+
+async def test_a_repeated_header_that_is_not_governed_is_no_matter(world: World):
+    pairs = [*world.headers().items(), ("accept", "a/b"), ("accept", "c/d")]
+    assert (await world.ask("POST", CONSULT, pairs, {"niss": NISS})).status == 200
+
+
+async def test_body_limits(world: World):
+    small = World(world.routes, world.handlers, limits=Limits(request_body_bytes=64)).build()
+    headers = small.headers()
+    declared = await small.ask("POST", CONSULT, {**headers, "content-length": "65"}, b"{}")
+    assert (declared.status, declared.json["reason"]) == (413, "body-too-large")
+    absurd = await small.ask("POST", CONSULT, {**headers, "content-length": "9" * 5000}, b"{}")
+    assert absurd.status == 413
+    lying = await small.ask("POST", CONSULT, {**headers, "content-length": "2"}, b" " * 65)
+    assert lying.status == 413
+    streamed = await small.ask("POST", CONSULT, headers, chunks=[b" " * 40, b" " * 40, b" " * 40])
+    assert streamed.status == 413
+    fits = await small.ask("POST", CONSULT, headers, chunks=[b'{"niss":', b'"85073003328"', b"}"])
+    assert fits.status == 200
+    assert small.store.types() == ["refused"] * 4 + ["received", "completed"]
+
+
+async def test_a_body_that_never_ends(world: World):
+    answer = await world.ask("POST", CONSULT, world.headers(), b'{"niss"', disconnect=True)
+    assert (answer.status, answer.json["reason"]) == (400, "body-incomplete")
+    assert world.store.types() == ["refused"]
+
+
+async def test_a_body_that_comes_too_slowly(world: World):
+    slow = World(world.routes, world.handlers, limits=Limits(exchange_seconds=0.01)).build()
+    headers = [(n.encode(), v.encode()) for n, v in slow.headers().items()]
+    sent = []
+
+    async def receive():
+        await asyncio.Event().wait()
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": CONSULT,
+        "headers": headers,
+        "client": ("127.0.0.1", 1),
+    }
+    await slow.gateway(scope, receive, send)
+    assert sent[0]["status"] == 408
+
+
+# --- places ------------------------------------------------------------------------------------
+
+
+async def test_unknown_path_and_wrong_method_without_credentials_are_noise(world: World):
+    unknown = await world.ask("GET", "/nowhere")
+    assert (unknown.status, unknown.json["reason"]) == (404, "path-unknown")
+    assert "instance" not in unknown.json
+    assert world.store.records == []
+    await world.gateway.stop()
+    (leaf,) = world.store.leaves()
+    assert leaf["type"] == "noise"
+    assert leaf["facts"]["reason"] == "path-unknown"
+    assert leaf["facts"]["count"] == 1
+
+
+async def test_unknown_path_of_a_known_party_is_recorded(world: World):
+    answer = await world.ask("GET", "/nowhere", world.headers())
+    assert answer.status == 404
+    assert world.store.types() == ["refused"]
+    assert world.store.leaves()[0]["consumer"]["party"] == "municipal/namur"
+
+
+async def test_a_wrong_method_names_the_flow_and_what_is_allowed(world: World):
+    answer = await world.ask("GET", CONSULT)
+    assert (answer.status, answer.headers["allow"]) == (405, "POST")
+    assert world.store.types() == ["refused"]
+    assert world.store.leaves()[0]["flow"] == "person-consult"
+    both = await world.ask("DELETE", "/v1/anything", world.headers())
+    assert (both.status, both.headers["allow"]) == (405, "POST, PUT")
+
+
+async def test_parameters_of_path_and_query_become_the_canonical_request(world: World):
+    answer = await world.ask(
+        "GET",
+        "/v1/codes/a%2Fb?year=2026&full=true&rate=1.5",
+        world.headers(**{"x-wanted": "w", "x-other": "o"}),
+    )
+    assert answer.json == {"code": "a/b", "year": 2026, "full": True, "rate": 1.5, "wanted": "w"}
+    assert list(world.routes.ran[0].message.headers) == ["X-Wanted"]
+
+
+@pytest.mark.parametrize(
+    "query", ["year=x", "full=1", "rate=nan", "rate=1_0", "year=1&year=2", "other=1", "year", "year=%ff", "code=1",
+              "year=" + "9" * 30],
+)  # fmt: skip
+async def test_parameters_that_break_the_contract(world: World, query):
+    answer = await world.ask("GET", f"/v1/codes/a?{query}", world.headers())
+    assert (answer.status, answer.json["reason"]) == (400, "parameter")
+    assert world.store.types() == ["refused"]
+
+
+async def test_a_query_where_none_is_declared(world: World):
+    answer = await world.ask("POST", f"{CONSULT}?niss={NISS}", world.headers(), {"niss": NISS})
+    assert answer.status == 400
+    assert NISS not in answer.body.decode()
+
+
+# --- what providers and routes do ---------------------------------------------------------------
+
+FAILURES = [
+    (ProviderTimeout(), 504, "provider-timeout", "failed"),
+    (ProviderUnreachable(), 502, "provider-unreachable", "failed"),
+    (BrokenContract("HTML"), 502, "broken-contract", "failed"),
+    (ProviderFault(code="SOA5100000"), 502, "provider-fault", "failed"),
+    (Overloaded(), 503, "overloaded", "refused"),
+    (Refused(reason="operation-not-allowed"), 403, "operation-not-allowed", "refused"),
+    (InvalidRequest("x"), 502, "invalid-request", "failed"),
+    (ValueError(NISS), 500, "internal", "failed"),
+]
+
+
+@pytest.mark.parametrize(("error", "status", "reason", "end"), FAILURES)
+async def test_a_failing_provider(world: World, error, status, reason, end):
+    world.routes.handlers = {"flow:person-consult": fails(error)}
+    answer = await world.consult()
+    assert (answer.status, answer.json["reason"]) == (status, reason)
+    assert world.store.types() == ["received", end]
+    assert NISS not in answer.body.decode()
+
+
+async def test_a_validation_before_the_first_call_is_the_consumer_s(world: World):
+    world.routes.handlers = {"flow:person-consult": fails(InvalidRequest("$.niss: x"), after_call=False)}
+    assert (await world.consult()).status == 400
+    assert world.store.types() == ["received", "refused"]
+
+
+async def test_no_data(world: World):
+    world.routes.handlers = {"flow:person-consult": fails(NoData())}
+    answer = await world.consult()
+    assert (answer.status, answer.json["reason"]) == (404, "no-data")
+    assert world.store.types() == ["received", "completed"]
+    assert world.store.leaves()[1]["outcome"] == "no-data"
+    assert "error" not in world.store.leaves()[1]
+
+
+async def test_a_partial_answer(world: World):
+    def partly(exchange):
+        exchange.message.headers["Integrator-Outcome"] = "partial"
+        return person(exchange)
+
+    world.routes.handlers = {"flow:person-consult": partly}
+    assert (await world.consult()).status == 200
+    assert world.store.leaves()[1]["outcome"] == "partial"
+
+
+@pytest.mark.parametrize(
+    ("result", "reason"),
+    [
+        ({"niss": None, "name": {}}, "schema"),
+        ({"name": {}}, "schema"),
+        ({"niss": "85073003329", "name": {"a": 1}}, "subject-missing"),
+        ({"niss": "", "name": {}}, "subject-missing"),
+        ("text", "json-malformed"),
+        (b"\xff", "encoding"),
+        (None, "schema"),
+        ([], "schema"),
+    ],
+)
+async def test_an_answer_that_must_not_leave(world: World, result, reason):
+    world.routes.handlers = {"flow:person-consult": lambda _exchange: result}
+    answer = await world.consult()
+    assert (answer.status, answer.json["reason"]) == (502, reason)
+    assert world.store.types() == ["received", "failed"]
+    leaf = world.store.leaves()[1]
+    assert leaf["error"]["origin"] == "provider"
+    assert "response" not in leaf
+
+
+async def test_more_subjects_than_allowed_do_not_leave(world: World):
+    few = World(
+        FunctionRoutes(world.handlers), world.handlers, limits=Limits(subjects_per_exchange=1)
+    ).build()
+    few.routes.handlers = {"flow:person-consult": lambda _e: {"niss": NISS, "name": {"of": {"niss": AGENT}}}}
+    answer = await few.consult()
+    assert (answer.status, answer.json["reason"]) == (502, "subject-missing")
+
+
+async def test_a_route_that_hangs_ends_at_the_deadline(world: World, monkeypatch):
+    monkeypatch.setattr("integrator.gateway.pipeline._GRACE_SECONDS", 0.0)
+    hasty = World(FunctionRoutes({}), {}, limits=Limits(exchange_seconds=0.01)).build()
+
+    async def hang(_exchange):
+        await asyncio.Event().wait()
+
+    hasty.routes.handlers = {"flow:person-consult": hang}
+    assert (await hasty.consult()).status == 504
+    assert hasty.store.types() == ["received", "failed"]
+
+
+async def test_an_answer_json_cannot_hold_is_the_bus_s_failure(world: World):
+    world.routes.handlers = {"flow:anything": lambda _exchange: {"big": 10**40}}
+    answer = await world.ask("POST", "/v1/anything", world.headers(), b"{}")
+    assert (answer.status, answer.json["reason"]) == (500, "internal")
+    assert world.store.types() == ["received", "failed"]
+
+
+# --- the journal in bad luck --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable(), StoreUncertain(), UnitRefused()])
+async def test_journal_not_writable_nothing_is_forwarded(world: World, error):
+    world.store.fail = lambda _unit: error
+    answer = await world.consult()
+    assert (answer.status, answer.json["reason"]) == (503, "not-recorded")
+    assert answer.headers["retry-after"] == "1"
+    assert world.routes.ran == []
+    assert world.store.records == []
+
+
+async def test_too_many_units_waiting(world: World):
+    world.store.fail = lambda _unit: StoreOverloaded()
+    answer = await world.consult()
+    assert (answer.status, answer.json["reason"]) == (503, "overloaded")
+    assert world.routes.ran == []
+
+
+async def test_what_could_not_be_recorded_is_recorded_later(world: World):
+    world.store.fail = lambda _unit: StoreUnavailable()
+    await world.consult()
+    await world.consult(integrator_purpose=None)
+    assert world.gateway.unwritten == 2
+    world.store.fail = lambda _unit: None
+    assert await world.gateway.stop()
+    assert world.store.types() == ["failed", "refused"]
+
+
+async def test_a_refusal_that_cannot_be_recorded_is_a_503(world: World):
+    world.store.fail = lambda _unit: StoreUnavailable()
+    answer = await world.consult(integrator_purpose=None)
+    assert (answer.status, answer.json["reason"]) == (503, "not-recorded")
+
+
+async def test_an_end_that_cannot_be_recorded_withholds_the_answer(world: World):
+    world.store.fail = lambda unit: StoreUnavailable() if unit.records[0].final else None
+    answer = await world.consult()
+    assert (answer.status, answer.json["reason"]) == (503, "outcome-unknown")
+    exchange = answer.headers["belgov-trace-id"]
+    assert answer.json["exchange"] == exchange
+    assert answer.json["statusUrl"] == f"/v1/exchanges/{exchange}"
+    assert "retry-after" not in answer.headers
+    assert "Do not repeat" in answer.json["detail"]
+    assert NISS not in answer.body.decode()
+    assert list(world.gateway.plane.open) == [exchange]
+    assert not await world.gateway.stop()
+    world.store.fail = lambda _unit: None
+    assert await world.gateway.stop()
+    assert world.store.types() == ["received", "unanswered"]
+    assert world.gateway.plane.open == {}
+
+
+async def test_an_exchange_closed_by_another_is_not_answered(world: World):
+    def closed_meanwhile(exchange):
+        row = world.gateway.plane.journal.record(
+            "unanswered", exchange.context, now_us=world.now(), final=True
+        )
+        world.store.records.append(row)
+        return person(exchange)
+
+    world.routes.handlers = {"flow:person-consult": closed_meanwhile}
+    assert (await world.consult()).json["reason"] == "outcome-unknown"
+
+
+async def test_a_consumer_that_is_gone_does_not_stop_its_exchange(world: World):
+    await world.ask("POST", CONSULT, world.headers(), {"niss": NISS}, send_fails=True)
+    assert world.store.types() == ["received", "completed"]
+
+
+async def test_a_stopped_process_leaves_no_exchange_open(world: World):
+    started = asyncio.Event()
+
+    async def hang(_exchange):
+        started.set()
+        await asyncio.Event().wait()
+
+    world.routes.handlers = {"flow:person-consult": hang}
+    task = asyncio.ensure_future(world.consult())
+    await started.wait()
+    assert world.gateway.oldest_open_us() <= world.now()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await world.gateway.stop()
+    assert world.store.types() == ["received", "unanswered"]
+
+
+async def test_exchanges_in_flight_are_bounded(world: World):
+    tight = World(FunctionRoutes({}), {}, limits=Limits(exchanges_in_flight=1)).build()
+    release = asyncio.Event()
+
+    async def wait(exchange):
+        await release.wait()
+        return person(exchange)
+
+    tight.routes.handlers = {"flow:person-consult": wait}
+    first = asyncio.ensure_future(tight.consult())
+    while not tight.routes.ran:
+        await asyncio.sleep(0)
+    second = await tight.consult()
+    assert (second.status, second.json["reason"], second.headers["retry-after"]) == (503, "overloaded", "1")
+    tight.gateway.plane.in_flight += 2
+    beyond = await tight.consult()
+    assert beyond.status == 503
+    assert "belgov-trace-id" not in beyond.headers
+    tight.gateway.plane.in_flight -= 2
+    release.set()
+    assert (await first).status == 200
+    assert tight.store.types() == ["received", "refused", "completed"]
+
+
+async def test_a_running_exchange_ends_on_the_version_it_began_with(world: World):
+    from integrator.gateway.runtime import Runtime
+    from tests.gateway.doubles import site
+
+    other = FunctionRoutes({"flow:person-consult": fails(NoData())})
+    newer = Runtime.build(
+        site(hash="cd" * 32),
+        type(world.tools)(
+            lambda _s, _p: other,
+            world.tools.schema,
+            world.tools.jq,
+            world.tools.contracts,
+            world.tools.binders,
+        ),
+    )
+
+    def swap(exchange):
+        world.gateway.activate(newer)
+        return person(exchange)
+
+    world.routes.handlers = {"flow:person-consult": swap}
+    assert (await world.consult()).status == 200
+    assert {leaf["site"] for leaf in world.store.leaves()} == {"ab" * 32}
+    assert (await world.consult()).status == 404
+    assert world.store.leaves()[-1]["site"] == "cd" * 32
+
+
+async def test_quota(world: World):
+    for _ in range(2):
+        assert (await world.consult(party="municipal/liege")).status == 200
+    answer = await world.consult(party="municipal/liege")
+    assert (answer.status, answer.json["reason"]) == (429, "quota-exceeded")
+    assert 1 <= int(answer.headers["retry-after"]) <= 30
+    assert answer.json["type"] == "urn:problem-type:belgif:tooManyRequests"
+    assert world.store.types()[-1] == "refused"
+    assert (await world.consult()).status == 200
+
+
+# --- corpora and canaries ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["y_", "n_", "i_"])
+async def test_json_corpus(world: World, shared: Path, kind):
+    files = sorted((shared / "corpora" / "json").glob(f"{kind}*.json"))
+    assert files
+    for file in files:
+        answer = await world.ask("POST", "/v1/anything", world.headers(), file.read_bytes())
+        if kind == "y_":
+            refused = "duplicate" in file.name  # RFC 8259 only discourages them; we refuse them
+            assert answer.status == (400 if refused else 200), file.name
+        elif kind == "n_":
+            assert answer.status in (400, 413), (file.name, answer.status)
+        else:
+            assert answer.status in (200, 400, 413), (file.name, answer.status)
+
+
+CANARY = "kanarie-7f3a"
+HEADERS = [
+    "accept", "accept-encoding", "authorization", "belgov-related-trace-id", "client-cert", "cookie", "expect", "forwarded",
+    "from", "host", "idempotency-key", "if-match", "integrator-application", "integrator-canary", "origin",
+    "proxy-authorization", "range", "referer", "soapaction", "te", "traceparent", "upgrade", "user-agent", "via",
+    "x-api-key", "x-correlation-id", "x-forwarded-for", "x-http-method-override", "x-wanted",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HEADERS)
+async def test_a_canary_in_an_inbound_header_reaches_no_route_and_no_log(world: World, name, capsys):
+    answer = await world.consult(**{name: CANARY})
+    for exchange in world.routes.ran:
+        assert dict(exchange.message.headers) == {}
+        assert exchange.properties == {}
+        context = exchange.context
+        if name == "integrator-application":
+            context.application = None
+        if name == "belgov-related-trace-id":
+            context.consumer_ticket = None
+        assert CANARY not in repr(context)
+    assert CANARY not in answer.body.decode()
+    assert CANARY not in str(answer.headers)
+    captured = capsys.readouterr()
+    assert CANARY not in captured.err + captured.out
+    assert CANARY not in str(world.store.leaves())
+
+
+PERSON = "85073003328"
+
+
+@pytest.mark.parametrize("case", range(len(REFUSALS) + len(FAILURES) + 6))
+async def test_a_canary_person_is_in_no_log_problem_or_metric(world: World, case, capsys, caplog):
+    caplog.set_level(logging.DEBUG)
+    body: object = {"niss": PERSON}
+    changes: dict[str, str | None] = {"integrator-agent": f"RN/RBis:{PERSON}"}
+    if case < len(REFUSALS):
+        changes.update(REFUSALS[case][0])
+    elif case < len(REFUSALS) + len(FAILURES):
+        error = FAILURES[case - len(REFUSALS)][0]
+        world.routes.handlers = {"flow:person-consult": fails(error)}
+    else:
+        body = [
+            {"niss": PERSON, PERSON: PERSON},
+            {PERSON: 1},
+            [PERSON],
+            PERSON,
+            {"niss": PERSON + PERSON},
+            {"niss": {"niss": PERSON}},
+        ][case - len(REFUSALS) - len(FAILURES)]
+    answer = await world.consult(body, **changes)
+    assert answer.status >= 400
+    captured = capsys.readouterr()
+    seen = answer.body.decode() + str(answer.headers) + captured.err + captured.out + caplog.text
+    seen += world.metrics.render().decode() + json.dumps(world.store.leaves())
+    assert PERSON not in seen
+
+
+async def test_identities_in_headers_never_reach_a_leaf(world: World):
+    await world.consult(**{"integrator-purpose": PERSON})
+    assert PERSON not in json.dumps(world.store.leaves())
