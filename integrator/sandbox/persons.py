@@ -152,7 +152,7 @@ def _families(maker: _Maker) -> list[Person]:
     home = address("Residential", lists.NAMUR, 0, "12")
     first = maker.person("married, partner with a number", (1978, 5, 14), female=False, addresses=(home,))
     second = maker.person("married, partner with a number", (1980, 11, 3), female=True, addresses=(home,))
-    child = maker.person("child of eight or more", (2017, 7, 3), female=True, addresses=(home,))
+    child = maker.person("child", (2017, 7, 3), female=True, addresses=(home,))
     born = maker.person("child in the register of births", (2024, 2, 29), female=False, addresses=(home,))
     one = maker.person("legal cohabitation", (1991, 1, 20), female=True)
     other = maker.person("legal cohabitation", (1989, 9, 9), female=True, addresses=one.addresses)

@@ -125,4 +125,4 @@ def _is_at(address: Codec, wanted: Codec) -> bool:
         identifier = wanted["adressID"]
         text = identifier.get("#text") if isinstance(identifier, dict) else identifier
         return bool(text == "/".join(key))
-    return bool(key == (str(wanted["postCode"]), f"{wanted['streetCode']:04}", wanted["houseNumber"]))
+    return bool(key == (str(wanted["postCode"]), str(wanted["streetCode"]).zfill(4), wanted["houseNumber"]))

@@ -161,7 +161,7 @@ class Simulator(ABC):
     def _read_plan(self, value: Any) -> tuple[Planned, int]:
         if not isinstance(value, dict) or not set(value) <= {"fault", "next", "seconds"}:
             raise ValueError("write an object with `fault` and, if you like, `next` and `seconds`")
-        if value.get("fault") not in self.faults:
+        if value.get("fault") not in [str(fault) for fault in self.faults]:
             raise ValueError(f"`fault` is not one of {', '.join(sorted(self.faults))}")
         times, seconds = value.get("next", 1), value.get("seconds")
         if isinstance(times, bool) or not isinstance(times, int):

@@ -35,9 +35,6 @@ PERMIT = {
 
 @cache
 def contract_plain() -> Mapping[str, Any]:
-    if not (ROOT / WSDL).exists():
-        root = Path("/work/shared/contracts/bced/person_v3")
-        return compile_wsdl(root / "BCEDPersonService_v3.wsdl", root)
     return compile_wsdl(ROOT / WSDL, ROOT)
 
 
