@@ -14,7 +14,7 @@ help: ## This list
 
 run: ## Start the bus with its sandbox on 127.0.0.1:$(PORT) and send a few exchanges (PORT=..., VAR=...)
 	@python3 tools/environment.py run
-	@exec $(PY) -m integrator.cli run --sandbox --demo --port $(PORT) --var $(VAR) --site $(SITE)
+	@exec $(PY) -m integrator.cli run --sandbox --demo --log-level warning --port $(PORT) --var $(VAR) --site $(SITE)
 
 test: ## Run every test this machine has the means for
 	@python3 tools/environment.py dev

@@ -45,6 +45,7 @@ from integrator.security.limits import DEFAULT, Limits
 from integrator.site.compiled import CompiledSite, RouteSource
 from integrator.site.content_hash import content_hash
 from integrator.store.api import Store, StoreRefused
+from integrator.store.location import locate
 from integrator.store.open import open_store
 from integrator.store.units import StoreUnavailable, Unit
 from integrator.telemetry import log
@@ -191,8 +192,9 @@ def _keyring(options: Options) -> Keyring:
 
 async def _migrate(options: Options) -> None:
     """Bring the database to this code's schema, in a child: the bus never loads what that needs."""
-    marker = options.var / "schema"
-    if options.single and marker.exists() and marker.read_text("utf-8") == _schema_marker(options):
+    marker, place = options.var / "schema", locate(options.database, options.var).path
+    known = marker.exists() and marker.read_text("utf-8") == _schema_marker(options)
+    if known and place is not None and place.exists():
         return
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "integrator.store.migrate", options.database, str(options.var),

@@ -84,15 +84,17 @@ def run(
 
     try:
         settings = load_settings(
-            site=site,
-            var=var,
-            host=host,
-            port=port,
-            database=database,
-            broker=broker,
-            workers=workers,
-            log_level=log_level,
-            sandbox=sandbox or None,
+            {
+                "site": site,
+                "var": var,
+                "host": host,
+                "port": port,
+                "database": database,
+                "broker": broker,
+                "workers": workers,
+                "log_level": log_level,
+                "sandbox": sandbox or None,
+            }
         )
         worker = int(os.environ.get(WORKER, "0"))
         options = Options.of(settings, demo=demo, control_plane=not data_plane_only, worker=worker)
@@ -297,7 +299,7 @@ def doctor(site: SiteOption = HERE, var: VarOption = VAR) -> None:
     from integrator.site.settings import SettingsError, load_settings
 
     try:
-        settings = load_settings(var=var, site=site)
+        settings = load_settings({"var": var, "site": site})
     except SettingsError as error:
         fail(str(error))
     at = Surroundings(
@@ -359,7 +361,7 @@ def offline_call(var: Path, method: str, path: str, wanted: Any) -> Any:
     from integrator.site.settings import SettingsError, load_settings
 
     try:
-        status, answer = control_offline(Options.of(load_settings(var=var)), method, path, wanted)
+        status, answer = control_offline(Options.of(load_settings({"var": var})), method, path, wanted)
     except (SettingsError, StartRefusedError) as error:
         fail(str(error))
     if status >= 400:

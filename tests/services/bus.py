@@ -75,6 +75,12 @@ class BusProcess:
             time.sleep(0.01)
         raise AssertionError(f"the bus does not answer: {self.tail()}")
 
+    def make_keys(self) -> None:
+        """A key file, which only the embedded mode makes by itself."""
+        from integrator.security.keyring import Keyring
+
+        Keyring.create(self.var / "keys.json")
+
     def tail(self) -> str:
         """The end of its log."""
         return self.log.read_text()[-2_000:]
