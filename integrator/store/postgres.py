@@ -106,6 +106,10 @@ class PostgresStore(CommonStore):
             except Trouble as trouble:
                 await roll_back(connection)
                 raise UnitRefused(str(trouble)) from trouble
+            except (TypeError, ValueError, OverflowError) as error:
+                await roll_back(connection)
+                kind = type(error).__name__
+                raise UnitRefused(f"the change cannot be stored: not a value to keep ({kind})") from error
             except psycopg.Error as error:
                 await roll_back(connection)
                 raise unavailable(error) from error

@@ -150,7 +150,11 @@ BURY = (
 )
 
 ALL: dict[str, str] = (
-    {name: text for name, text in list(globals().items()) if name.isupper() and isinstance(text, str)}
+    {
+        name: text
+        for name, text in list(globals().items())
+        if name.isupper() and name[0] != "_" and isinstance(text, str)
+    }
     | {
         f"LATEST_{flow:d}{party:d}{final:d}": latest(flow=flow, party=party, final_only=final)
         for flow in (False, True)
