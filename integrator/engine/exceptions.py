@@ -139,6 +139,7 @@ class JavaException(RouteFailed):
         self.message = message
         self.java_class = java_class
         self.text = message if text is None else text
+        self.java_cause: BaseException | None = None
 
 
 def known(java_class: str) -> bool:
@@ -165,7 +166,7 @@ def named(error: IntegratorError, java_class: str, text: str | None = None) -> I
 def failure(java_class: str, message: str, cause: Exception | None = None) -> JavaException:
     """An error of the engine, with its cause as Java has it."""
     error = JavaException(java_class, message)
-    error.__cause__ = cause
+    error.java_cause = cause
     return error
 
 
@@ -198,6 +199,12 @@ def ancestors(java_class: str) -> Iterator[str]:
         name = PARENTS.get(name)
 
 
+def cause_of(error: BaseException) -> BaseException | None:
+    """The cause as Java has it; Python's own chain counts where it is an error of the bus."""
+    cause = getattr(error, "java_cause", None) or error.__cause__
+    return cause if isinstance(cause, IntegratorError) else None
+
+
 def causes(error: BaseException) -> Iterator[BaseException]:
     """The error and its causes, outermost first."""
     seen: BaseException | None = error
@@ -205,7 +212,7 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         if seen is None:
             return
         yield seen
-        seen = seen.__cause__
+        seen = cause_of(seen)
 
 
 def matches(error: BaseException, classes: frozenset[str]) -> bool:

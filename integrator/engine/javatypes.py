@@ -103,13 +103,13 @@ def type_of(value: Any) -> str:
 def to_text(value: Any) -> str | None:
     """The value as java.lang.String; None for null."""
     if value is None or value.__class__ is str:
-        return value  # type: ignore[no-any-return]
+        return value
     return _text(value)
 
 
 def _text(value: Any) -> str:
     if isinstance(value, JavaClass):
-        return f"class {str(value)}"
+        return f"class {value!s}"
     if isinstance(value, str):
         return str(value)
     if value is True:

@@ -25,7 +25,7 @@ class RouteProblem:
         return f"{self.file}:{self.line}: {self.rule}: {self.message}. {self.remedy}"
 
 
-class RouteErrors(Exception):  # noqa: N818 - it carries several
+class RouteErrors(Exception):
     """The routes cannot run: correct every problem it lists."""
 
     def __init__(self, problems: Sequence[RouteProblem]) -> None:

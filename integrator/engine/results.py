@@ -6,11 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from integrator.engine.compiler import Expression, Source
-from integrator.engine.exceptions import IntegratorError
 from integrator.engine.javatypes import converter
 from integrator.engine.names import property_of, variables_of
 from integrator.engine.problems import ExpressionError
-from integrator.exchange import Exchange
+from integrator.exchange import Exchange, IntegratorError
 
 _TYPES = "Use java.lang.String, Integer, Long, Double, Boolean, byte[], java.util.Map or java.util.List."
 

@@ -6,18 +6,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from integrator.engine import components, registry
+from integrator.engine import registry
 from integrator.engine.compiler import EndpointUse, Node, Program, Scope
-from integrator.engine.exceptions import CAMEL, failure
+from integrator.engine.components.direct import no_consumer
 from integrator.engine.known import ELEMENTS
 from integrator.engine.problems import LINTS, RouteErrors, RouteProblem, did_you_mean
 from integrator.engine.services import Services
-from integrator.engine.spec import COMMON, Option, Spec
+from integrator.engine.spec import Option, Spec
 from integrator.engine.steps import Route, RouteStop, Trail
 from integrator.engine.uris import Uri
 from integrator.exchange import Exchange
 from integrator.site.compiled import RouteSource
 
+_ROUTE_NOT_YET = (
+    "errorHandler", "errorHandlerRef", "routeConfigurationId", "routePolicy", "precondition", "streamCaching",
+    "streamCache", "inputType", "outputType", "shutdownRoute", "shutdownRunningTask", "nodePrefixId", "variableReceive",
+)  # fmt: skip
 ROUTE = Spec(
     "element", "route", "A route: where messages come from and what is done with them.", "3.8",
     "route: {id: person-consult, from: {uri: flow:person-consult, steps: []}}",
@@ -29,6 +33,7 @@ ROUTE = Spec(
         Option("messageHistory", "Accepted; the engine always knows where a step failed.", type="boolean"),
         Option("trace", "Accepted, without effect.", type="boolean"),
         Option("logMask", "Accepted; values of personal flows are never logged.", type="boolean"),
+        *(Option(name, "Not yet in the embedded engine.", type="any") for name in _ROUTE_NOT_YET),
     ),
 )  # fmt: skip
 FROM = Spec(
@@ -39,6 +44,9 @@ FROM = Spec(
         Option("steps", "What is done with each message.", type="steps", required=True),
     ),
 )  # fmt: skip
+
+
+_ELSEWHERE = "Use doTry in the route, or run the flow on Camel K."
 
 
 class RouteSet:
@@ -59,7 +67,7 @@ class RouteSet:
         """
         route = self._consumers.get(uri) or self._consumers.get(uri.partition("?")[0])
         if route is None or not route.started:
-            exchange.exception = components.direct.no_consumer(uri)
+            exchange.exception = no_consumer(uri)
             return
         exchange.history = [Trail(route.id, route.endpoint)]
         try:
@@ -102,7 +110,7 @@ class _Compilation:
         elif name in ELEMENTS:
             scope.problem(
                 f"{pointer}/{name}", "not-yet", f"{name} is not yet in the embedded engine",
-                "Use doTry in the route, or run the flow on Camel K.",
+                _ELSEWHERE,
             )  # fmt: skip
         else:
             scope.problem(
@@ -114,6 +122,11 @@ class _Compilation:
         node = Node.of(ROUTE, value, pointer, scope)
         if node is None:
             return
+        for name in _ROUTE_NOT_YET:
+            if node.options.get(name) is not None:
+                node.problem(
+                    f"/{name}", "not-yet", f"{name} of a route is not yet in the embedded engine", _ELSEWHERE
+                )
         start = Node.of(FROM, node.options.get("from"), f"{pointer}/from", scope)
         if start is None:
             return
@@ -206,11 +219,3 @@ def endpoints(source: RouteSource) -> list[EndpointUse]:
 
 def _uses(source: RouteSource) -> Iterator[EndpointUse]:
     yield from _compile([source], Services(), checking=True).uses
-
-
-def no_route(uri: str) -> Exception:
-    """The error of an exchange for which no route exists."""
-    return failure(CAMEL + "component.direct.DirectConsumerNotAvailableException", f"no route from {uri}")
-
-
-__all__ = ["COMMON", "RouteSet", "check_routes", "compile_routes", "endpoints"]

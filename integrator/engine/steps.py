@@ -81,7 +81,7 @@ class Failure:
     java_class: str
 
 
-class RouteStop(BaseException):  # noqa: N818 - no error: it ends the exchange (Camel's stop)
+class RouteStop(BaseException):
     """The exchange ends here, the routes that called this one included; no doFinally runs."""
 
 

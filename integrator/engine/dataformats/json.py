@@ -58,7 +58,7 @@ def unmarshal(node: Node, *, allow_null: bool = False) -> Run:
     is_sorted = wanted.endswith("TreeMap")
     if wanted and not wanted.startswith("java.util."):
         node.problem(
-            "/unmarshalType", "unknown-class", f"no class {wanted} here", "Use java.util.Map or leave it out."
+            "/unmarshalType", "result-type", f"no class {wanted} here", "Use java.util.Map or leave it out."
         )
 
     def unmarshal_json(exchange: Exchange) -> None:

@@ -77,7 +77,7 @@ def _catch(node: Node, value: Any, pointer: str) -> _Catch | None:
         if not exceptions.known(str(name)):
             found.problem(
                 f"/exception/{index}",
-                "unknown-class",
+                "unknown-exception",
                 f"the engine knows no exception class {name}",
                 did_you_mean(str(name), exceptions.PARENTS),
             )
@@ -116,11 +116,11 @@ async def _handle(exchange: Exchange, error: Exception, catches: tuple[_Catch, .
     """Run the first handler that matches; the exception that is left, if any."""
     properties = exchange.properties
     properties["CamelExceptionCaught"] = error
+    properties["TryRouteBlock"] = True
     exchange.exception = None
     for catch in catches:
         if exceptions.matches(error, catch.classes) and (catch.when is None or catch.when(exchange)):
             properties["CamelExceptionHandled"] = True
-            properties["TryRouteBlock"] = True
             try:
                 await _call(catch.body, exchange)
             except Exception as again:  # what a handler throws replaces the first exception

@@ -38,7 +38,7 @@ def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
     if java_class and not exceptions.known(java_class):
         node.problem(
             "/exceptionType",
-            "unknown-class",
+            "unknown-exception",
             f"the engine knows no exception class {java_class}",
             did_you_mean(java_class, exceptions.PARENTS),
         )

@@ -419,7 +419,7 @@ def _reduce(tree: Ast, names: frozenset[str]) -> Filter:
                 last = None
                 for last in step(state, {**(env or {}), name: item}):  # noqa: B007 - the last one counts
                     pass
-                state = last  # noqa: PLW2901 - the state is what reduce is about
+                state = last
             yield state
 
     return Filter(one=False, run=fold)
@@ -436,7 +436,7 @@ def _foreach(tree: Ast, names: frozenset[str]) -> Filter:
         for state in start(value, env):
             for item in each(value, env):
                 bound = {**(env or {}), name: item}
-                for state in step(state, bound):  # noqa: B020, PLW2901 - each state follows from the last
+                for state in step(state, bound):  # noqa: B020 - each state follows from the last
                     yield from show(state, bound)
 
     return Filter(one=False, run=fold)

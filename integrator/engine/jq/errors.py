@@ -29,3 +29,7 @@ class JqError(Exception):
         self.message = message
         self.value = value if thrown else message
         self.thrown = thrown
+
+
+class JqInputError(JqError):
+    """A function got a value of a type it does not take."""

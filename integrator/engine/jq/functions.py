@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
-from integrator.engine.jq.errors import JqError
+from integrator.engine.jq.errors import JqError, JqInputError
 from integrator.engine.jq.formats import text_of, to_json
 from integrator.engine.jq.values import (
     add,
@@ -94,7 +94,7 @@ def has(value: Any, key: Any) -> bool:
     if isinstance(value, dict) and isinstance(key, str):
         return key in value
     if isinstance(value, list) and is_number(key):
-        return 0 <= key < len(value)
+        return bool(0 <= key < len(value))
     raise JqError(f"Cannot check whether {type_name(value)} has a {type_name(key)} key")
 
 
@@ -179,7 +179,8 @@ def _test(value: Any, pattern: Any, flags: Any = None) -> bool:
     if isinstance(pattern, list):
         pattern, flags = pattern[0], pattern[1] if len(pattern) > 1 else None
     if not isinstance(value, str):
-        raise JqError(f"{type_name(value)} cannot be matched, as it is not a string")
+        name = type_name(value).upper()
+        raise JqInputError(f"_match_impl/3 is not applicable to {name}; expected one of [STRING]")
     if len(value) > LONGEST_PATTERN_INPUT:
         raise JqError("the string is too long to be matched")
     letters = {"i": re.IGNORECASE, "x": re.VERBOSE, "s": re.DOTALL, "n": 0, "g": 0, "l": 0, "p": re.DOTALL}

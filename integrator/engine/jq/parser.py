@@ -10,7 +10,25 @@ from integrator.engine.jq.lexer import DEEPEST, Token, tokens
 
 Ast = tuple[Any, ...]
 _KEYWORDS = frozenset(
-    "def if then elif else end as reduce foreach try catch label import include and or __loc__".split()
+    [
+        "def",
+        "if",
+        "then",
+        "elif",
+        "else",
+        "end",
+        "as",
+        "reduce",
+        "foreach",
+        "try",
+        "catch",
+        "label",
+        "import",
+        "include",
+        "and",
+        "or",
+        "__loc__",
+    ]
 )
 _ASSIGNMENTS = frozenset(["=", "|=", "+=", "-=", "*=", "/=", "%=", "//="])
 _COMPARISONS = frozenset(["==", "!=", "<", "<=", ">", ">="])

@@ -69,7 +69,7 @@ def compare(left: Any, right: Any) -> int:
         return _compare_objects(left, right)
     elif first == "null":
         return 0
-    return (left > right) - (left < right)
+    return int(left > right) - int(left < right)
 
 
 def _exact(value: Any) -> Any:

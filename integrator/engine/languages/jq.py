@@ -11,7 +11,7 @@ from typing import Any
 from integrator.engine.compiler import Expression, Predicate, Source
 from integrator.engine.exceptions import CAMEL, RUNTIME_CAMEL, JavaException, failure, wrapped
 from integrator.engine.javatypes import JavaList, JavaMap, cannot_convert, not_json, to_node
-from integrator.engine.jq.errors import JqError
+from integrator.engine.jq.errors import JqError, JqInputError
 from integrator.engine.jq.program import compile_program
 from integrator.engine.jq.values import MISSING
 from integrator.engine.results import input_of, result_converter
@@ -65,10 +65,9 @@ def expression(source: Source) -> Expression:
             outputs = program(body, exchange if uses_exchange else None)
         except JqError as error:
             raise jq_failure(error) from error
-        if len(outputs) == 1:
-            found = outputs[0]
-        else:
-            found = JavaList(outputs) if outputs else None
+        found = outputs[0] if len(outputs) == 1 else JavaList(outputs) if outputs else None
+        if found is MISSING:
+            found = None
         return found if convert is None else convert(found)
 
     return evaluate
@@ -82,7 +81,9 @@ def predicate(source: Source) -> Predicate:
 
 def jq_failure(error: JqError) -> JavaException:
     """Camel's wrapping of a jq error."""
-    kind = "JsonQueryUserException" if error.thrown else "JsonQueryException"
+    kind = "IllegalJsonInputException" if isinstance(error, JqInputError) else "JsonQueryException"
+    if error.thrown:
+        kind = "JsonQueryUserException"
     return wrapped(RUNTIME_CAMEL, failure(_JQ + kind, error.message))
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from integrator.engine.compiler import Expression, Source
 from integrator.engine.javatypes import to_text
-from integrator.engine.problems import ExpressionError
 from integrator.engine.simple import functions, variables
 from integrator.engine.simple.parser import Function, Part, parts, unquoted
 from integrator.engine.simple.predicates import predicate, truthy

@@ -207,7 +207,7 @@ def _load(arguments: Arguments) -> Expression:
     if scope.checking:
         return lambda _exchange: None
     try:
-        text = scope.services.resource(path).decode("utf-8")
+        text = scope.services.resource(path).decode("utf-8").rstrip("\r\n")
     except (OSError, KeyError, ValueError) as error:
         raise ExpressionError(f"{path} cannot be read from the site", "Correct the path.") from error
     return lambda _exchange: text

@@ -13,7 +13,7 @@ from typing import Any
 
 from lxml import etree
 
-from integrator.engine.exceptions import CAMEL, JavaException, class_of, failure, text_of
+from integrator.engine.exceptions import CAMEL, JavaException, cause_of, class_of, failure, text_of
 from integrator.engine.javatypes import JavaArray, JavaClass, JavaList, JavaMap, to_text, type_of
 from integrator.engine.problems import ExpressionError
 from integrator.engine.simple.parser import arguments, unquoted
@@ -225,7 +225,7 @@ _NUMBER: dict[str, Callable[..., Any]] = {
 _EXCEPTION: dict[str, Callable[..., Any]] = {
     "message": text_of,
     "localizedMessage": text_of,
-    "cause": lambda error: error.__cause__,
+    "cause": cause_of,
     "class": lambda error: JavaClass(class_of(error)),
 }
 _CLASS: dict[str, Callable[..., Any]] = {

@@ -22,10 +22,8 @@ HIDDEN = "…"
 
 def safe_text(source: Source) -> Callable[[Exchange], str]:
     """The text with every function that could show a value replaced by `…`."""
-    shown: list[Callable[[Exchange], str]] = []
     try:
-        for part in parts(source.text):
-            shown.append(_part(part, source))
+        shown = [_part(part, source) for part in parts(source.text)]
     except ExpressionError:
         return lambda _exchange: HIDDEN  # noted where the expression itself is compiled
     return lambda exchange: "".join(render(exchange) for render in shown)

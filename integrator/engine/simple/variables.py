@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from integrator.engine.compiler import Expression, Source
-from integrator.engine.exceptions import CAMEL, failure, wrapped
-from integrator.engine.javatypes import JavaClass, JavaMap, cannot_convert, converter, to_text, type_of
+from integrator.engine.exceptions import CAMEL, failure
+from integrator.engine.javatypes import JavaClass, JavaMap, canonical, converter, to_text, type_of
 from integrator.engine.names import context_properties, property_of, variables_of
 from integrator.engine.problems import ExpressionError
 from integrator.engine.simple.ognl import compile_path
+from integrator.engine.simple.parser import unquoted
 from integrator.exchange import Exchange, IntegratorError
 
 _AS = re.compile(r"(?P<what>bodyAs|mandatoryBodyAs|messageAs)\((?P<type>[^)]*)\)(?P<path>.*)", re.DOTALL)
@@ -69,7 +70,7 @@ def _body_path(match: re.Match[str]) -> Expression:
 
 def _keyed(match: re.Match[str]) -> Expression:
     what = match["what"].removeprefix("in.")
-    name = match["name"] or match["key"] or match["colon"]
+    name = match["name"] or unquoted(match["key"] or "") or match["key"] or match["colon"]
     if match["path"] and match["key"] and match["path"].startswith("["):
         return lambda _exchange: None  # Camel takes `a][b` for one name
     if name == "size" and what.endswith("s") and not match["path"]:
@@ -124,17 +125,21 @@ def _as_type(match: re.Match[str]) -> Expression:
         except IntegratorError as error:
             if what == "bodyAs":
                 return None
-            raise _mandatory(error) from error
+            raise _mandatory(exchange, match["type"].strip(), error) from error
         if found is None and what == "mandatoryBodyAs":
-            raise failure(CAMEL + "InvalidPayloadException", "No body available")
+            raise failure(CAMEL + "InvalidPayloadException", f"No body available of type: {match['type']}")
         return follow(found) if follow else found
 
     return read
 
 
-def _mandatory(error: IntegratorError) -> IntegratorError:
-    outer = failure(CAMEL + "InvalidPayloadException", "the body cannot be converted", error)
-    return wrapped(CAMEL + "ExpressionEvaluationException", outer)
+def _mandatory(exchange: Exchange, wanted: str, error: IntegratorError) -> IntegratorError:
+    found = type_of(exchange.message.body)
+    text = f"No body available of type: {canonical(wanted)} but has type: {found} on: Message"
+    cause = failure(CAMEL + "InvalidPayloadException", text, error)
+    return failure(
+        CAMEL + "CamelExecutionException", "Exception occurred during execution on the exchange", cause
+    )
 
 
 def _header_as(match: re.Match[str]) -> Expression:
@@ -225,4 +230,3 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Expression]], 
     (_BODY, _body_path),
     (_KEYED, _keyed),
 )
-__all__ = ["cannot_convert", "compile_variable"]
