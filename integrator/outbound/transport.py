@@ -102,13 +102,16 @@ class HttpRequest:
         line, or is not Latin-1; nothing of such a request is ever written.
         """
         body = self.body
-        lines = [f"{self.method} {self.target} HTTP/1.1\r\nHost: {self.origin.authority}\r\n"]
+        lines = [
+            f"{self.method} {self.target} HTTP/1.1\r\nHost: {self.origin.authority}\r\n"
+            "Accept-Encoding: identity\r\n"
+        ]
         lines += [f"{name}: {value}\r\n" for name, value in self.headers]
         if body or self.method in _WITH_BODY:
             lines.append(f"Content-Length: {len(body)}\r\n")
         head = "".join(lines)
         # Every CR and LF must be one of ours: one count instead of a look at every value.
-        breaks = len(lines) + 1
+        breaks = len(lines) + 2
         if head.count("\n") != breaks or head.count("\r") != breaks or "\0" in head:
             raise _injection()
         if " " in self.target or not _names_are_tokens(self.headers):
