@@ -293,4 +293,14 @@ def _same(wanted: Any, got: Any) -> bool:
     return to_text(got) == wanted if isinstance(wanted, str) else wanted == got
 
 
-__all__ = ["Case", "JavaList", "JavaMap", "NodeList", "Outcome", "cases", "differences", "refused_earlier", "run"]
+__all__ = [
+    "Case",
+    "JavaList",
+    "JavaMap",
+    "NodeList",
+    "Outcome",
+    "cases",
+    "differences",
+    "refused_earlier",
+    "run",
+]
