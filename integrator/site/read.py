@@ -88,7 +88,7 @@ def read_text(raw: bytes, name: str) -> Document:
                                          "save the file as UTF-8"))  # fmt: skip
         return document
     for _attempt in range(MAX_EXPRESSIONS_RECOVERED):
-        builder = _Builder(name)
+        builder = _Builder(name, hidden_braces=bool(document.problems))
         try:
             builder.read(text)
         except yaml.YAMLError as error:
@@ -127,8 +127,9 @@ class _Frame:
 
 
 class _Builder:
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, hidden_braces: bool) -> None:
         self.name = name
+        self.hidden_braces = hidden_braces
         self.data: Any = None
         self.places: dict[Pointer, tuple[int, int]] = {}
         self.keys: dict[Pointer, tuple[int, int]] = {}
@@ -166,7 +167,8 @@ class _Builder:
         if frame is not None and frame.key is None and isinstance(frame.data, dict):
             self._key(frame, event)
             return
-        value = event.value if event.style or event.tag == "!" else core_value(event.value)
+        text = event.value.translate(_SHOW_BRACES) if self.hidden_braces else event.value
+        value = text if event.style or event.tag == "!" else core_value(text)
         self._count(1, event)
         self._remember(event, value, 1)
         self._add(value, event)
@@ -294,6 +296,8 @@ def core_value(text: str) -> Any:
 # --- problems -------------------------------------------------------------------------------------
 
 _EXPRESSION = re.compile(r"\$\{[^{}\n]*\}")
+_HIDE_BRACES = {ord("{"): "\ue000", ord("}"): "\ue001"}  # private use: no site means anything by them
+_SHOW_BRACES = {0xE000: "{", 0xE001: "}"}
 
 
 def _too_large(name: str, what: str, event: yaml.Event | None = None) -> Problem:
@@ -341,14 +345,14 @@ def _syntax_remedy(what: str) -> str:
     if "mapping values" in what:
         return "indent the line like its neighbours, or put the value in quotes"
     if "expected" in what:
-        return "close what is open, and separate items with commas"
+        return "close what is open, separate items with commas, and quote texts with braces or brackets"
     if "cannot start any token" in what:
         return "put the value in quotes"
     return "correct the line; an editor with the site's JSON Schemas shows the place"
 
 
 def _without_expression(text: str, problem: Problem) -> str | None:
-    """The text with the expression at fault as a plain word of the same length, else None."""
+    """The text with the braces of the expression at fault hidden from libyaml, else None."""
     if problem.rule != "unquoted-expression":
         return None
     lines = text.split("\n")
@@ -356,5 +360,5 @@ def _without_expression(text: str, problem: Problem) -> str | None:
     match = _EXPRESSION.match(line, problem.column - 1)
     if match is None:
         return None
-    lines[problem.line - 1] = line[: match.start()] + "x" * len(match[0]) + line[match.end() :]
+    lines[problem.line - 1] = line[: match.start()] + match[0].translate(_HIDE_BRACES) + line[match.end() :]
     return "\n".join(lines)

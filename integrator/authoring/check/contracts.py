@@ -79,7 +79,7 @@ def purpose_without_context(view: View) -> Iterator[Finding]:
     """
     for flow in view.flows:
         families = {_family(view, adapter) for adapter, _operation, _place in view.adapter_calls(flow)}
-        families |= {_base(view.family_of(entry)) for entry in view.soap_entries(flow)}
+        families |= {_code_family(view, view.family_of(entry)) for entry in view.soap_entries(flow)}
         for grant in view.site.grants_of(flow):
             for purpose, place in grant.texts("purposes"):
                 item = view.purposes.get(purpose)
@@ -91,12 +91,13 @@ def purpose_without_context(view: View) -> Iterator[Finding]:
 
 def _family(view: View, adapter: str) -> str | None:
     item = view.adapters.get(adapter)
-    return _base(item.text("headers")) if item is not None else None
+    return _code_family(view, item.text("headers")) if item is not None else None
 
 
-def _base(family: str | None) -> str | None:
-    """A header family without its version: `bced-v1` is `bced`."""
-    return family.rpartition("-v")[0] or family if family else None
+def _code_family(view: View, family: str | None) -> str | None:
+    """The name by which purposes give their code in a header family; None where there is no such file."""
+    binder = view.binder(family)
+    return str(binder["family"]) if binder is not None else None
 
 
 @rule("same-context-code")
@@ -106,8 +107,8 @@ def same_context_code(view: View) -> Iterator[Finding]:
     The contract's header carries the code only: nobody could tell for which purpose the party asks.
     """
     for flow in view.flows:
-        families = sorted({_base(view.family_of(entry)) or "" for entry in view.soap_entries(flow)} - {""})
-        for family in families:
+        families = {_code_family(view, view.family_of(entry)) for entry in view.soap_entries(flow)}
+        for family in sorted(filter(None, families)):
             yield from _same_codes(view, flow, family)
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from integrator.authoring.check.rule import Finding, rule
 from integrator.authoring.check.view import View
 from integrator.site.files import Item
+from integrator.site.models.base import IDENTIFIER, PARTY_ID
 from integrator.site.problems import did_you_mean
 from integrator.site.read import Place
+
+# What is no name at all is the business of `wrong-name`.
+_NAME, _PARTY = re.compile(IDENTIFIER), re.compile(PARTY_ID)
 
 
 @rule("duplicate-id")
@@ -50,7 +55,7 @@ def unknown_party(view: View) -> Iterator[Finding]:
     if not view.knows_parties:
         return
     for name, place in _party_names(view):
-        if name not in view.parties:
+        if name not in view.parties and _PARTY.fullmatch(name):
             yield Finding(place, f"there is no party '{name}'",
                           did_you_mean(name, view.parties, "describe it in a file below parties/"))  # fmt: skip
 
@@ -94,7 +99,7 @@ def unknown_purpose(view: View) -> Iterator[Finding]:
     if not view.knows_flows:
         return
     for name, place in _purpose_names(view):
-        if name not in view.purposes:
+        if name not in view.purposes and _NAME.fullmatch(name):
             yield Finding(place, f"there is no purpose '{name}'",
                           did_you_mean(name, view.purposes, "describe it under 'purposes' of routes.yaml"))  # fmt: skip
 
@@ -121,7 +126,7 @@ def unknown_flow(view: View) -> Iterator[Finding]:
     known = {flow.id for flow in view.flows}
     for allow in _allows(view):
         name = allow.text("flow")
-        if name is not None and name not in known:
+        if name is not None and name not in known and _NAME.fullmatch(name):
             yield Finding(allow.place("flow"), f"there is no flow '{name}'",
                           did_you_mean(name, known, "register it, or remove it here"))  # fmt: skip
 

@@ -9,7 +9,8 @@ from integrator.authoring.check.view import View
 from integrator.contracts.jsonschema import JsonSchema
 from integrator.contracts.problems import ContractProblem
 from integrator.site.compile import binder_path, imported_files, is_jq_file, route_resources
-from integrator.site.files import ROUTE, Item, grants_path, inside
+from integrator.site.files import GRANTS, ROUTE, Item, grants_path, inside
+from integrator.site.models.base import HEADER_FAMILY
 from integrator.site.problems import did_you_mean
 from integrator.site.read import Place
 
@@ -24,12 +25,10 @@ def _named_files(view: View) -> Iterator[tuple[str, Place]]:
                 written = entry.text(key)
                 if written is not None and is_jq_file(written):
                     yield written, entry.place(key)
-            if entry.text("headers"):
-                yield binder_path(entry.text("headers") or ""), entry.place("headers")
+            yield from _binder(entry)
     for adapter in view.adapters.values():
         yield from _texts(adapter, "wsdl")
-        if adapter.text("headers"):
-            yield binder_path(adapter.text("headers") or ""), adapter.place("headers")
+        yield from _binder(adapter)
         for operation in adapter.items("operations"):
             yield from _texts(operation, "request", "answer")
     for document in view.site.routes.values():
@@ -38,6 +37,12 @@ def _named_files(view: View) -> Iterator[tuple[str, Place]]:
             if isinstance(value, str):
                 for path in route_resources(value):
                     yield path, document.place(pointer)
+
+
+def _binder(item: Item) -> Iterator[tuple[str, Place]]:
+    family = item.text("headers")
+    if family and HEADER_FAMILY.fullmatch(family):
+        yield binder_path(family), item.place("headers")
 
 
 def _texts(item: Item, *keys: str) -> Iterator[tuple[str, Place]]:
@@ -88,9 +93,13 @@ def route_file_name(view: View) -> Iterator[Finding]:
     """Routes stand in `routes/<level>/<name>.camel.yaml`, so that editors know what they are."""
     for flow in view.flows:
         path = flow.text("route")
-        if path and view.exists(path) and not (path.startswith("routes/") and path.endswith(ROUTE)):
+        if path and view.exists(path) and not _is_route_path(path):
             yield Finding(flow.place("route"), "the route is not a *.camel.yaml file below routes/",
                           f"move it to routes/<level>/{flow.id}{ROUTE}")  # fmt: skip
+
+
+def _is_route_path(path: str | None) -> bool:
+    return path is not None and path.startswith("routes/") and path.endswith(ROUTE)
 
 
 @rule("grants-without-flow")
@@ -99,8 +108,9 @@ def grants_without_flow(view: View) -> Iterator[Finding]:
     if not view.knows_flows:
         return
     expected = {grants_path(flow.text("route") or "", flow.id) for flow in view.flows}
+    misplaced = {f"{flow.id}{GRANTS}" for flow in view.flows if not _is_route_path(flow.text("route"))}
     for name in view.site.grants:
-        if name not in expected:
+        if name not in expected and name.rpartition("/")[2] not in misplaced:
             yield Finding(Place(name), "no flow has its grants in this file",
                           did_you_mean(name, expected, "name it <flow>.grants.yaml, beside the flow's route"))  # fmt: skip
 
@@ -109,6 +119,8 @@ def grants_without_flow(view: View) -> Iterator[Finding]:
 def flow_without_grants(view: View) -> Iterator[Finding]:
     """Nobody may use the flow: there is no grants file beside its route, or an empty one."""
     for flow in view.flows:
+        if not _is_route_path(flow.text("route")):
+            continue  # the route stands at a wrong place: so would the grants
         path = grants_path(flow.text("route") or "", flow.id)
         document = view.site.grants.get(path)
         if document is None or document.data == []:

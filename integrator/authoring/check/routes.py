@@ -90,7 +90,7 @@ def entry_not_registered(view: View) -> Iterator[Finding]:
             if view.knows_flows:
                 yield Finding(place, f"the register has no flow '{name}'",
                               did_you_mean(name, flows, "register it in routes.yaml"))  # fmt: skip
-        elif flows[name] != place.file:
+        elif flows[name] != place.file and view.exists(flows[name] or ""):
             yield Finding(place, f"the flow '{name}' has its route in {flows[name]}",
                           "name this file under 'route' of the flow, or start from another one")  # fmt: skip
 

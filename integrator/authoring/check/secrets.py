@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from integrator.authoring.check.rule import Finding, rule
 from integrator.authoring.check.view import View
 from integrator.site.files import Item
-from integrator.site.read import Place
+from integrator.site.read import Document, Place, Pointer
 
 _SECRET_KEY = re.compile(
     r"(?i)(^|[-_.])(passwords?|passwd|passphrase|pwd|secrets?|tokens?|api[-_]?keys?|private[-_]?keys?|credentials?"
@@ -48,11 +48,18 @@ def secret_in_site(view: View) -> Iterator[Finding]:
         read.add(document.file)
         for pointer in document.places:
             value = Item("", document, (), document.data).get(*pointer)
-            if isinstance(value, str) and _is_secret(pointer[-1] if pointer else "", value):
+            if isinstance(value, str) and _is_secret(_name_of(document, pointer), value):
                 yield Finding(document.place(pointer), "this looks like a secret", _REMEDY)
     for name in view.site.names:
         if name not in read and name.endswith(_TEXT_SUFFIXES):
             yield from _in_text(view, name)
+
+
+def _name_of(document: Document, pointer: Pointer) -> object:
+    """What a value is called: its key, or the `name` beside it where a step sets a constant."""
+    if pointer[-1:] == ("constant",):
+        return Item("", document, (), document.data).get(*pointer[:-1], "name") or "constant"
+    return pointer[-1] if pointer else ""
 
 
 def _is_secret(key: object, value: str) -> bool:

@@ -190,8 +190,9 @@ HeaderName = _patterned(
     r"[A-Za-z][A-Za-z0-9-]{0,63}", "wrong-header-name", "this is not a header name",
     "write it like 'Accept-Language'",
 )  # fmt: skip
+HEADER_FAMILY = re.compile(rf"{IDENTIFIER}-v[0-9]+", re.ASCII)
 HeaderFamily = _patterned(
-    rf"{IDENTIFIER}-v[0-9]+", "wrong-header-family", "this is not a header family with its version",
+    HEADER_FAMILY.pattern, "wrong-header-family", "this is not a header family with its version",
     "write it like 'bced-v1'",
 )  # fmt: skip
 
