@@ -11,7 +11,7 @@ from typing import Any
 
 from lxml import etree
 
-from integrator.contracts.markup import inner_markup
+from integrator.contracts.markup import inner_markup, markup
 from integrator.contracts.model_names import ANY_TYPE
 from integrator.contracts.problems import ContractViolation
 from integrator.contracts.scalars import BLANK, Read, Scalars
@@ -240,7 +240,7 @@ def type_labels(names: Any) -> dict[str, str]:
 def _read_stranger(child: etree._Element, any_many: bool | None, value: dict[str, Any]) -> None:
     if any_many is None:
         raise _unknown()
-    text = etree.tostring(child, encoding="unicode", with_tail=False)
+    text = markup(child)
     if any_many:
         value.setdefault(ANY_KEY, []).append(text)
     elif ANY_KEY in value:

@@ -133,12 +133,15 @@ class _Builder:
             properties[ANY_KEY] = {"type": "array", "items": text} if content.any_many else text
         if particle is None:
             return properties, [], []
+        arrays = {leaf.key for leaf in content.leaves if leaf.many}
         for item in _single_elements(particle):
             for leaf in alternatives(item, self._elements, many=True):
-                schema = properties[leaf.key]
-                if schema.get("type") == "array" and "items" in schema:
-                    schema |= {"maxItems": item["max"]} if item["max"] is not None else {}
-                    schema |= {"minItems": item["min"]} if item["min"] and not item["ref"] else {}
+                if leaf.key not in arrays:
+                    continue
+                if item["max"] is not None:
+                    properties[leaf.key]["maxItems"] = item["max"]
+                if item["min"] and not item["ref"]:
+                    properties[leaf.key]["minItems"] = item["min"]
         required, groups = self._needs(particle)
         return properties, sorted(required), groups
 

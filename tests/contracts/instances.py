@@ -79,10 +79,7 @@ class Instances:
                 if items:
                     self._particle(parent, self._random.choice(items), depth)
             else:
-                items = list(particle["items"])
-                if kind == "all":
-                    self._random.shuffle(items)
-                for item in items:
+                for item in particle["items"]:
                     self._particle(parent, item, depth)
 
     def _count(self, particle: Mapping[str, Any], depth: int) -> int:
