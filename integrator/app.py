@@ -162,8 +162,11 @@ class Foundations:
 
 
 @contextlib.asynccontextmanager
-async def foundations(options: Options) -> AsyncIterator[Foundations]:
-    """Open keys, store and journal; close them at the end. Raises StartRefusedError."""
+async def foundations(options: Options, *, enrol: bool = False) -> AsyncIterator[Foundations]:
+    """Open keys, store and journal; close them at the end. Raises StartRefusedError.
+
+    `enrol`: take keys of the key file that the database does not know yet.
+    """
     options.var.mkdir(parents=True, exist_ok=True, mode=0o700)
     process_id = uuid_utils.uuid7().bytes
     try:
@@ -176,7 +179,9 @@ async def foundations(options: Options) -> AsyncIterator[Foundations]:
     except (KeyringError, StoreRefused, StoreUnavailable) as error:
         raise StartRefusedError(str(error)) from error
     try:
-        await keycheck.verify(store, keyring, embedded=options.single)
+        # A new database takes the keys it is first started with; a known one only those enrolled.
+        new = not await store.key_checks()
+        await keycheck.verify(store, keyring, embedded=options.embedded or new or enrol)
         yield Foundations(options, keyring, store, Journal(keyring, options.origin), process_id)
     except (KeyringError, AnchorRefused) as error:
         raise StartRefusedError(str(error)) from error

@@ -23,10 +23,12 @@ app = typer.Typer(
 )
 key_app = typer.Typer(help="API keys of parties.", no_args_is_help=True)
 journal_app = typer.Typer(help="Read the journal; every reading is itself recorded.", no_args_is_help=True)
+keyring_app = typer.Typer(help="The bus's own secret keys.", no_args_is_help=True)
 site_app = typer.Typer(help="The site: flows, adapters, parties.", no_args_is_help=True)
 app.add_typer(key_app, name="key")
 app.add_typer(journal_app, name="journal")
 app.add_typer(site_app, name="site")
+app.add_typer(keyring_app, name="keyring")
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -176,6 +178,35 @@ def key_revoke(key_id: Annotated[str, typer.Argument(help="The key's id.")], var
     """End a key now."""
     control_call(var, "DELETE", f"/api/keys/{key_id}")
     out.print(f"key {key_id} is revoked")
+
+
+# --- the bus's own keys -------------------------------------------------------------------------
+
+
+@keyring_app.command("create", epilog="Example:  integrator keyring create /run/secrets/integrator-keys.json")
+def keyring_create(path: Annotated[Path, typer.Argument(help="A file that does not exist yet.")]) -> None:
+    """Make a new key file, readable by you alone. Back it up apart from the database."""
+    from integrator.security.keyring import Keyring
+
+    try:
+        Keyring.create(path)
+    except OSError as error:
+        fail(f"{path}: {error.strerror}")
+    out.print(f"{path}: keep a copy apart from the database; without it records cannot be opened")
+
+
+@keyring_app.command("enrol", epilog="Example:  integrator keyring enrol --var var")
+def keyring_enrol(var: VarOption = VAR) -> None:
+    """Tell the database about keys that were added to the key file. The bus must be stopped on SQLite."""
+    from integrator.app import Options, StartRefusedError
+    from integrator.serve import enrol_offline
+    from integrator.site.settings import SettingsError, load_settings
+
+    try:
+        known = enrol_offline(Options.of(load_settings({"var": var})))
+    except (SettingsError, StartRefusedError) as error:
+        fail(str(error))
+    out.print(f"the database knows: {', '.join(known)}")
 
 
 # --- send ---------------------------------------------------------------------------------------

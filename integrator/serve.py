@@ -55,6 +55,18 @@ def control_offline(options: Options, method: str, path: str, wanted: Any) -> tu
     return uvloop.run(run())
 
 
+def enrol_offline(options: Options) -> list[str]:
+    """Enrol the key file's new keys; their ids. Raises StartRefusedError."""
+
+    async def run() -> list[str]:
+        async with foundations(options, enrol=True) as base:
+            known = await base.store.key_checks()
+            return sorted(key.id for key in base.keyring if key.id in known)
+
+    log.configure("warning")
+    return uvloop.run(run())
+
+
 async def _serve(options: Options) -> int:
     listener = _listen(options)
     stop = asyncio.Event()
@@ -84,7 +96,8 @@ async def _answer(bus: Bus, base: Foundations, listener: socket.socket, stop: as
             run.write(options.var)
             if options.demo:
                 demo = loop.create_task(_demo(run, options), name="demo")
-        await asyncio.wait([serving, stopping, bus.failure], return_when=asyncio.FIRST_COMPLETED)
+        ends: list[asyncio.Future[Any]] = [serving, stopping, bus.failure]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     finally:
         server.should_exit = True
         stopping.cancel()

@@ -29,6 +29,7 @@ class Server:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
+        directory.mkdir(exist_ok=True)
         self._user = _unprivileged_user(directory)
         self._run("initdb", "-D", self._data, "-U", "integrator", "-A", "trust", "-E", "UTF8", "--no-sync")
         self.start()
