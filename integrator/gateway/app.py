@@ -168,7 +168,7 @@ class Gateway:
                 scope, send, head, self._proxies, self.plane.metrics
             ):
                 return
-        if self._mounted is not None and (path == "/" or path.startswith(self._control)):
+        if self._mounted is not None and _under(path, self._control):
             await self._mounted(self._stripped(scope, head), receive, send)
             return
         found = runtime.rest.find(_raw_path(scope))
@@ -218,6 +218,10 @@ class Gateway:
             await send({"type": "lifespan.shutdown.complete"})
         else:
             await send({"type": "websocket.close", "code": 1000})
+
+
+def _under(path: str, prefixes: tuple[str, ...]) -> bool:
+    return path == "/" or any(path == prefix or path.startswith(f"{prefix}/") for prefix in prefixes)
 
 
 def _raw_path(scope: Scope) -> str:

@@ -16,6 +16,7 @@ from integrator.exchange import (
     ErrorInfo,
     IntegratorError,
     InvalidRequest,
+    NoData,
     NotAuthenticated,
     NotRecorded,
     Overloaded,
@@ -41,7 +42,7 @@ _CREDENTIALS = {"credentials-missing": "noAccessToken", "credentials-expired": "
 _ISSUE = "urn:problem-type:belgif:input-validation:schemaViolation"
 _PATHS_SHOWN = 20
 
-_CONSUMER = (InvalidRequest, NotAuthenticated, Refused)
+_CONSUMER = (InvalidRequest, NotAuthenticated, Refused, NoData)
 _PROVIDER = (ProviderTimeout, ProviderUnreachable, BrokenContract, ProviderFault)
 
 

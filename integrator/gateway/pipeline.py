@@ -163,7 +163,7 @@ async def refuse(plane: Plane, flow: FlowRuntime | None, context: Context, error
     context.replied_us = plane.now_us()
     context.error = error_info(error)
     context.fields = ()
-    kind = "refused" if isinstance(error, _REFUSALS) else "failed"
+    kind = "refused" if error.http_status < 500 or isinstance(error, Overloaded) else "failed"
     plane.metrics.refused(error.reason)
     plane.metrics.ended(context.flow, kind, _seconds(context))
     try:
@@ -205,6 +205,7 @@ def tell(context: Context, kind: str, error: IntegratorError) -> None:
         party=context.party,
         category=error.category,
         reason=error.reason,
+        paths=error.paths[:5],
     )
 
 

@@ -22,7 +22,7 @@ class Quotas:
         rate = count / seconds
         bucket = self._buckets.pop(key, None)
         tokens = float(count) if bucket is None else min(count, bucket[0] + (now - bucket[1]) * rate)
-        wait = 0.0 if tokens >= 1.0 else (1.0 - tokens) / rate
+        wait = 0.0 if tokens > 1.0 - 1e-9 else (1.0 - tokens) / rate
         if len(self._buckets) >= self._kept:
             del self._buckets[next(iter(self._buckets))]
         self._buckets[key] = (tokens - 1.0 if not wait else tokens, now)

@@ -23,7 +23,17 @@ from integrator.gateway import headers
 from integrator.gateway.entries import SoapEntry, SoapPath
 from integrator.gateway.errors import error_headers, fault_status
 from integrator.gateway.headers import Asked
-from integrator.gateway.http import SOAP_TYPES, Head, RawHeaders, Receive, Scope, Send, answer, read_body
+from integrator.gateway.http import (
+    SOAP_TYPES,
+    Head,
+    RawHeaders,
+    Receive,
+    Scope,
+    Send,
+    answer,
+    media_type,
+    read_body,
+)
 from integrator.gateway.http import check_body_type as check_type
 from integrator.gateway.identity import Caller
 from integrator.gateway.pipeline import Ended, refuse, run
@@ -35,7 +45,8 @@ from integrator.security.parsers import CONVERSIONS, parse_xml
 from integrator.telemetry import log
 
 _LOG = log.get("gateway")
-_XML_TYPES = (b"text/xml", b"application/soap+xml")
+_SOAP_12 = b"application/soap+xml"
+_XML_TYPES = (b"text/xml", _SOAP_12)
 _HOST = re.compile(r"[A-Za-z0-9.\[\]:-]{1,255}", re.ASCII)
 
 
@@ -70,10 +81,11 @@ class _Call:
         """From identity to the recorded end. Raises IntegratorError for what goes no further."""
         plane, context = self.plane, self.context
         plane.check_load()
+        if media_type(head)[0] == _SOAP_12:  # faults before the envelope is read speak its version
+            self.version = "1.2"
         caller = await plane.identity.caller(scope, head, self.runtime.directory)
         name_caller(context, caller)
         kind = check_type(head, _XML_TYPES)
-        self.version = "1.2" if kind == b"application/soap+xml" else "1.1"
         body = await read_body(receive, head, plane.limits)
         note_body(context, body)
         entry, element = self._open(body, kind)
@@ -89,7 +101,7 @@ class _Call:
         """The entry whose operation the body's root names, and that element, valid by its XSD."""
         opened = envelope.read(parse_xml(body, self.plane.limits))
         self.version = opened.version
-        if (kind == b"application/soap+xml") != (opened.version == "1.2"):
+        if (kind == _SOAP_12) != (opened.version == "1.2"):
             raise InvalidRequest(
                 f"send SOAP {opened.version} as {SOAP_TYPES[opened.version].decode()}",
                 reason="content-type",

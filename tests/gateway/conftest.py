@@ -14,7 +14,7 @@ def world() -> World:
     log.configure("info")
     handlers = {
         "flow:person-consult": person,
-        "flow:anything": lambda exchange: exchange.message.as_json(),
+        "flow:anything": lambda exchange: exchange.message.as_bytes(),
         "flow:code-list": lambda exchange: {
             **exchange.message.as_json(),
             "wanted": exchange.message.headers.get("X-Wanted"),

@@ -517,16 +517,16 @@ async def test_a_stopped_process_leaves_no_exchange_open(world: World):
 
 async def test_exchanges_in_flight_are_bounded(world: World):
     tight = World(FunctionRoutes({}), {}, limits=Limits(exchanges_in_flight=1)).build()
-    release = asyncio.Event()
+    release, started = asyncio.Event(), asyncio.Event()
 
     async def wait(exchange):
+        started.set()
         await release.wait()
         return person(exchange)
 
     tight.routes.handlers = {"flow:person-consult": wait}
     first = asyncio.ensure_future(tight.consult())
-    while not tight.routes.ran:
-        await asyncio.sleep(0)
+    await started.wait()
     second = await tight.consult()
     assert (second.status, second.json["reason"], second.headers["retry-after"]) == (503, "overloaded", "1")
     tight.gateway.plane.in_flight += 2
