@@ -43,6 +43,7 @@ from integrator.gateway.errors import after_the_route, error_info
 from integrator.gateway.eventbody import EventUnreadable, open_event
 from integrator.gateway.plane import Today, wall_us
 from integrator.gateway.runtime import Routes
+from integrator.journal.canonical import NotCanonical
 from integrator.security.keyring import Keyring
 from integrator.security.limits import DEFAULT, Limits
 from integrator.security.parsers import CONVERSIONS
@@ -238,9 +239,9 @@ class DeliveryHandler:
         """Run the route; None when it ended well."""
         context.deadline = asyncio.get_running_loop().time() + self._limits.delivery_seconds
         message = Message(conversions=self._conversions)
-        message.set_json(self._conversions.parse_json(body), body)
         exchange = Exchange(message, exchange_id=context.exchange_id, context=context, pattern="InOnly")
         try:
+            message.set_json(self._conversions.parse_json(body), body)
             async with asyncio.timeout_at(context.deadline):
                 await known.routes.run(f"flow:{known.flow.id}", exchange)
         except TimeoutError:
@@ -262,7 +263,7 @@ class DeliveryHandler:
         row = DeliveryRow(claimed.exchange_id, claimed.attempt, "delivered", claimed.attempt, None)
         try:
             await self._end(attempt, "delivered", row)
-        except (UnitRefused, ValueError) as error:
+        except (UnitRefused, NotCanonical, ValueError) as error:
             # The database or the journal refuses this very record, and would refuse it for ever:
             # counted as a failed attempt, so that it cannot be delivered without end.
             _LOG.error("delivery-not-recorded", exchange=context.exchange_id, exc_info=error)
@@ -296,7 +297,7 @@ class DeliveryHandler:
         )
         try:
             await self._end(attempt, "dead-lettered", row)
-        except (UnitRefused, ValueError):
+        except (UnitRefused, NotCanonical, ValueError):
             # Without what the record could not hold: the end itself must be in the journal (I1).
             bare = _bare_context(claimed, context.site)
             bare.previous, bare.attempts, bare.error = context.previous, context.attempts, context.error
@@ -306,7 +307,7 @@ class DeliveryHandler:
         self._tell("dead-lettered", attempt, error)
 
     async def _end(self, attempt: _Attempt, kind: str, row: DeliveryRow) -> None:
-        """Record and final state together. Raises UnitRefused or ValueError for a record nobody takes."""
+        """Record and final state together. Raises UnitRefused, NotCanonical or ValueError for a record nobody takes."""
         now_us = self._now_us()
         record = self._journal.record(
             kind, attempt.context, now_us=now_us, final=True, retention=attempt.retention
