@@ -29,8 +29,8 @@ def compile_wsdl(path: Path, root: Path) -> dict[str, Any]:
     found = documents.collect(path, root)
     texts = found.texts()
     file = found.main.file
-    operations = wsdl.operations(found.main.name, file, texts)
     schema = model.read_schemas(file, texts, found.entries)
+    operations = wsdl.operations(found.main.name, file, texts)
     plain: dict[str, Any] = {
         "version": VERSION,
         "file": file,

@@ -19,6 +19,7 @@ from zeep.wsdl.wsdl import Document as ZeepDocument
 from integrator.contracts.problems import ContractProblem
 
 _BASE = "/contract/"
+_WSDL = "http://schemas.xmlsoap.org/wsdl/"
 _SOAP = ("http://schemas.xmlsoap.org/wsdl/soap/", "http://schemas.xmlsoap.org/wsdl/soap12/")
 
 
@@ -56,11 +57,12 @@ def operations(name: str, file: str, texts: Mapping[str, str]) -> dict[str, dict
     both. Raises ContractProblem for RPC style, encoded use, several body parts, or none at all.
     """
     _refuse_encoded(texts, file)
+    declared = _declared(texts)
     found: dict[str, dict[str, Any]] = {}
     for service in zeep_document(name, texts).services.values():
         for port in service.ports.values():
             if isinstance(port.binding, SoapBinding):
-                _add_binding(found, port.binding, file)
+                _add_binding(found, port.binding, declared, file)
     if not found:
         raise ContractProblem(
             file,
@@ -82,8 +84,28 @@ def _refuse_encoded(texts: Mapping[str, str], file: str) -> None:
                 )  # fmt: skip
 
 
-def _add_binding(found: dict[str, dict[str, Any]], binding: Any, file: str) -> None:
+def _declared(texts: Mapping[str, str]) -> dict[str, list[str]]:
+    """Binding name → names of its operations, as the WSDL texts have them."""
+    return {
+        str(binding.get("name")): [
+            str(node.get("name")) for node in binding.iterfind(f"{{{_WSDL}}}operation")
+        ]
+        for text in texts.values()
+        for binding in etree.fromstring(text).iter(f"{{{_WSDL}}}binding")
+    }
+
+
+def _add_binding(
+    found: dict[str, dict[str, Any]], binding: Any, declared: Mapping[str, list[str]], file: str
+) -> None:
     version = "1.2" if isinstance(binding, Soap12Binding) else "1.1"
+    understood = {operation.name for operation in binding.all().values()}
+    for name in declared.get(binding.name.localname, ()):
+        if name not in understood:  # zeep leaves out what it cannot resolve, without a word
+            raise ContractProblem(
+                file, "not-wsdl", f"operation {name} names a message or element that is not defined",
+                "correct the names in its messages and its portType",
+            )  # fmt: skip
     for operation in binding.all().values():
         if operation.style != "document":
             raise ContractProblem(

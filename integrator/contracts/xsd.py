@@ -18,7 +18,7 @@ from integrator.security.parsers import xml_parser
 
 _BASE = "contract:///"
 _STEP = re.compile(r"(?P<name>\*|[^/\[]+)(?:\[(?P<number>\d+)\])?")
-_ATTRIBUTE = re.compile(r"[Tt]he attribute '(?:\{[^}']*\})?([^']+)'")
+_ATTRIBUTE = re.compile(r"Element '[^']*'(?:: The attribute|, attribute) '(?:\{[^}']*\})?([^']+)'")
 _MOST_VIOLATIONS = 20
 
 _RULES = {
@@ -101,7 +101,7 @@ class Schemas:
             node = child
             position = _position(node)
             path += "/" + self._name(node) + (f"[{position}]" if position else "")
-        attribute = _ATTRIBUTE.search(entry.message or "")
+        attribute = _ATTRIBUTE.match(entry.message or "")
         if attribute:
             path += "/@" + (attribute[1] if attribute[1] in self._names else "*")
         return path
