@@ -269,5 +269,5 @@ def _file_values(file: Path | None, known: set[str]) -> tuple[dict[str, Any], li
 
 
 def _message(error: Mapping[str, Any]) -> str:
-    name = ".".join(str(step) for step in error["loc"])
+    name = ".".join(str(step) for step in error["loc"]).replace("_", "-")
     return f"{name}: {str(error['msg']).removeprefix('Value error, ')}"

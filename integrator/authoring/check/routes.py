@@ -22,13 +22,42 @@ INSIDE = frozenset({
 
 _ENGINE_SAYS_TOO = {"not-yet", "unknown-component", "consumer", "unknown-endpoint-option", "missing-option"}
 
-declare("expression", "An expression of a route does not compile; the message says where it breaks off.")
-declare("unknown-step", "Camel has no step of this name.")
-declare("unknown-option", "The step has no option of this name.")
-declare("unknown-component", "Camel has no component of this name.")
-declare("unknown-language", "Camel has no expression language of this name.")
-declare("unknown-exception", "The engine knows no Java exception of this name.")
-declare("not-yet", "Camel has it, the embedded engine does not run it yet.")
+_ENGINE = {
+    "consumer": "A route of the embedded engine starts from `flow:` or `direct:`.",
+    "data-format": "`marshal` and `unmarshal` name exactly one data format.",
+    "duplicate-consumer": "Two routes consume the same endpoint.",
+    "duplicate-route-id": "Two routes have the same id; ids count across all files of a site.",
+    "dynamic-uri": "The scheme of a dynamic endpoint, and what an adapter is, must be written out.",
+    "element": "A route file is a list of elements with one name each.",
+    "expression": "An expression of a route does not compile; the message says where it breaks off.",
+    "expression-missing": "A step that needs an expression has none, or more than one.",
+    "flow-producer": "A route sends to `flow:`; only the gateway does, after it asked who and why.",
+    "misplaced": "An element stands among the steps of a route, usually a matter of indentation.",
+    "missing-option": "A step or an endpoint lacks an option it needs.",
+    "not-yet": "Camel has it, the embedded engine does not run it yet.",
+    "option-type": "An option has a value of another type.",
+    "option-value": "An option has none of the values it may have.",
+    "options": "The options of a step are not what the step takes.",
+    "parameters": "The parameters of an endpoint are not a mapping.",
+    "pattern": "A pattern of a step does not compile.",
+    "placeholder": "A `{{name}}` has no value and no default.",
+    "protected": "A route may not write what the gateway governs by.",
+    "resource": "A file that a route names cannot be used.",
+    "result-type": "The engine knows no such result type.",
+    "step": "A step has exactly one name.",
+    "steps": "Steps are a list.",
+    "type": "The engine knows no such type.",
+    "unknown-component": "Camel has no component of this name.",
+    "unknown-element": "Camel has no element of this name.",
+    "unknown-endpoint-option": "The component has no option of this name.",
+    "unknown-exception": "The engine knows no Java exception of this name.",
+    "unknown-language": "Camel has no expression language of this name.",
+    "unknown-option": "The step has no option of this name.",
+    "unknown-step": "Camel has no step of this name.",
+    "uri": "An endpoint is written `scheme:name`, with its options after a question mark.",
+}
+for _id, _doc in _ENGINE.items():
+    declare(_id, _doc)
 for _lint in sorted(LINTS):
     declare(_lint, "Camel runs the route as well, but hardly as it is meant.", "warning")
 
