@@ -26,6 +26,7 @@ SAFE_HEADERS: RawHeaders = [
     (b"referrer-policy", b"no-referrer"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 ]
+_BODY_HEADERS = (b"content-type", b"content-encoding", b"content-length")
 _FORWARDED = (b"x-forwarded-for", b"forwarded", b"via")
 
 
@@ -91,8 +92,11 @@ def media_type(head: Head) -> tuple[bytes, bytes]:
 def check_body_type(head: Head, allowed: tuple[bytes, ...]) -> bytes:
     """The content type, where it is one of `allowed`, in UTF-8 and not compressed.
 
-    Raises InvalidRequest (415) with reason `content-type`, `charset` or `content-encoding`.
+    Raises InvalidRequest (415) with reason `content-type`, `charset` or `content-encoding`, and
+    `header-repeated` (400) where one of these is there twice.
     """
+    if head.repeated is not None and not head.repeated.isdisjoint(_BODY_HEADERS):
+        raise InvalidRequest("a header about the body stands there twice", reason="header-repeated")
     kind, charset = media_type(head)
     if kind not in allowed:
         names = " or ".join(name.decode() for name in allowed)
