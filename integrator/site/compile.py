@@ -15,7 +15,7 @@ from typing import Any
 from integrator.site import compiled
 from integrator.site.compiled import plain
 from integrator.site.content_hash import content_hash
-from integrator.site.files import SiteFiles, adapter_id, grants_path, inside, load
+from integrator.site.files import HEADERS, SiteFiles, adapter_id, grants_path, inside, load
 from integrator.site.models import AdapterFile, GrantsFile, IncludedFile, PartiesFile, RegisterFile
 from integrator.site.models.base import period, quota, seconds
 from integrator.site.models.grants import GrantItem
@@ -277,7 +277,7 @@ _IMPORT = re.compile(
 
 def binder_path(family: str) -> str:
     """The file that declares a header family."""
-    return f"schemas/headers/{family}.yaml"
+    return f"{HEADERS}{family}.yaml"
 
 
 def is_jq_file(written: str) -> bool:

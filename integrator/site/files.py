@@ -14,6 +14,7 @@ from integrator.site.read import Document, Place, Pointer, read_yaml
 GRANTS = ".grants.yaml"
 ROUTE = ".camel.yaml"
 TEST = ".test.yaml"
+HEADERS = "schemas/headers/"
 MAX_FILES = 20_000
 
 
@@ -81,12 +82,20 @@ class SiteFiles:
     grants: dict[str, Document] = field(default_factory=dict)
     adapters: dict[str, Document] = field(default_factory=dict)
     parties: dict[str, Document] = field(default_factory=dict)
+    headers: dict[str, Document] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
     def documents(self) -> Iterator[Document]:
         """Every YAML document of the site."""
         yield self.register
-        for group in (self.included, self.routes, self.grants, self.adapters, self.parties):
+        for group in (
+            self.included,
+            self.routes,
+            self.grants,
+            self.adapters,
+            self.parties,
+            self.headers,
+        ):
             yield from group.values()
 
     def registers(self) -> Iterator[Document]:
@@ -181,6 +190,8 @@ def _included(name: str, pattern: str) -> bool:
 
 def _load_file(site: SiteFiles, name: str) -> None:
     folder, _, rest = name.partition("/")
+    if name.startswith(HEADERS) and name.endswith(".yaml"):
+        site.headers[name] = read_yaml(site.root / name, name)
     if name in site.included or name.startswith(GENERATED) or folder not in ("routes", "adapters", "parties"):
         return
     if folder == "routes" and name.endswith(GRANTS):

@@ -168,6 +168,8 @@ CASES: dict[str, tuple[str, tuple[Edit, ...]]] = {
         Edit("schemas/mini.wsdl", "", '§<definitions xmlns="http://schemas.xmlsoap.org/wsdl/">'
              '<import namespace="urn:x" location="http://x.example/x.wsdl"/></definitions>\n'),)),
     "binder": ("wrong-contract", (Edit("schemas/headers/mini-v1.yaml", "", "§family: mini\n"),)),
+    "header family no YAML": ("file-too-large", (Edit("schemas/headers/mini-v1.yaml", "", "[" * 64 + "§[\n"),)),
+    "header family twice": ("duplicate-key", (Edit("schemas/headers/mini-v1.yaml", "family: mini", "family: mini\n§family: x"),)),
     "no header family": ("soap-without-headers", (Edit(M, "headers: mini-v1\n", ""),
                                                   Edit(R, "wsdl: schemas/mini.wsdl", "wsdl: §schemas/mini.wsdl"))),
     "mapping": ("mapping-expression", (Edit(R, "in: '{niss: .number}'", "in: §'{niss: .number'"),)),

@@ -166,11 +166,13 @@ class View:
 
     def binder(self, family: str | None) -> dict[str, Any] | None:
         """A header family compiled, or None where it is missing or broken."""
-        if family is None or not self.exists(binder_path(family)):
+        path = binder_path(family or "")
+        document = self.site.headers.get(path)
+        if family is None or document is None or document.problems:
             return None
         if family not in self._binders:
             try:
-                self._binders[family] = compile_binder(self.root / binder_path(family))
+                self._binders[family] = compile_binder(self.root / path)
             except ContractProblem as problem:
                 self._binders[family] = problem
         found = self._binders[family]
