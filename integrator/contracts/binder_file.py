@@ -37,13 +37,15 @@ def compile_binder(path: Path) -> dict[str, Any]:
     """
     reader = _Reader(str(path))
     try:
-        document = yaml.load(path.read_text("utf-8"), Loader=yaml.CSafeLoader)
+        document = yaml.load(path.read_text("utf-8"), Loader=_UniqueLoader)  # noqa: S506 - a safe loader
     except OSError as error:
         raise reader.problem("the file cannot be read", "add it or correct its name") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         raise reader.problem(
-            "this is not YAML", "correct it", line=mark.line + 1 if mark is not None else None
+            "this is not YAML, or a key stands twice",
+            "correct it",
+            line=mark.line + 1 if mark is not None else None,
         ) from error
     top = reader.mapping(document, "", _TOP_KEYS, required=("family", "request", "answer", "status"))
     return {
@@ -55,6 +57,20 @@ def compile_binder(path: Path) -> dict[str, Any]:
         "status": reader.status(top["status"]),
         "faults": reader.faults(top["faults"]) if "faults" in top else None,
     }
+
+
+class _UniqueLoader(yaml.CSafeLoader):
+    """libyaml's safe loader, refusing a key that stands twice."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """The mapping of a node. Raises ConstructorError with the second key's place."""
+        seen: set[str] = set()
+        for key, _value in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, "a key stands twice", key.start_mark)
+            seen.add(key.value)
+        found: dict[Any, Any] = super().construct_mapping(node, deep)
+        return found
 
 
 class _Reader:

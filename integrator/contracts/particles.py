@@ -38,11 +38,12 @@ class _Part:
 
     def given(self, values: Values) -> set[str]:
         """Its keys that the values have something for."""
-        return {
-            key
-            for key in self.keys
-            if key in values and values[key] != [] and (values[key] is not None or key in self.nils)
-        }
+        found = set(self.keys.intersection(values))
+        for key in tuple(found):
+            value = values[key]
+            if value == [] or (value is None and key not in self.nils):
+                found.remove(key)
+        return found
 
 
 class ParticleWriters:

@@ -288,6 +288,7 @@ def test_details_of_others_have_no_code(binder: Binder, bced: Contract, text: st
         ("    internal: ", "    outernal: ", "lacks internal"),
         ("      code: 150/00001\n", "", "lacks code"),
         ("title: {", "title: {{", "not YAML"),
+        ("family: bced ", "family: bced\nfamily: bced ", "key stands twice"),
     ],
 )
 def test_family_file_that_is_wrong(tmp_path: Path, old: str, new: str, message: str) -> None:
