@@ -112,14 +112,14 @@ _YAML = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=_YAML, file=st.sampled_from([R, L, LG, D, M, P, "schemas/headers/mini-v1.yaml"]))
 def test_whatever_stands_in_a_file_check_ends_with_problems_not_with_an_error(value, file, tmp_path):
     import yaml
 
     files, _places = edited()
     files[file] = yaml.safe_dump(value, allow_unicode=True)
-    assert check(write(tmp_path, files)) == sorted(check(tmp_path))
+    assert all(problem.line >= 1 and problem.remedy for problem in check(write(tmp_path, files)))
 
 
 @pytest.mark.parametrize("value", ['"x"', "[1]", "{}", "7", "null"])
