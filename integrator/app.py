@@ -108,6 +108,8 @@ class Options:
             workers=settings.workers,
             trusted_proxies=tuple(settings.trusted_proxies),
             sandbox=settings.sandbox,
+            demo=settings.demo,
+            control_plane=settings.control_plane,
             log_level=settings.log_level,
             limits=settings.effective_limits(),
             **more,

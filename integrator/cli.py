@@ -96,10 +96,12 @@ def run(
                 "workers": workers,
                 "log_level": log_level,
                 "sandbox": sandbox or None,
+                "demo": demo or None,
+                "control_plane": False if data_plane_only else None,
             }
         )
         worker = int(os.environ.get(WORKER, "0"))
-        options = Options.of(settings, demo=demo, control_plane=not data_plane_only, worker=worker)
+        options = Options.of(settings, worker=worker)
         status = serve(options)
     except (SettingsError, StartRefusedError) as error:
         fail(str(error))
