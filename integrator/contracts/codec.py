@@ -9,6 +9,7 @@ A type with declared attributes is always an object, whether they are present or
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from typing import Any
 
 from lxml import etree
@@ -29,7 +30,7 @@ class Codec:
         self._decoders = Decoders(plain, scalars)
         self._encoders = Encoders(plain, scalars)
         self._readers: dict[Any, tuple[str, Reader]] = {}
-        self._writers: dict[str, tuple[dict[str, str], Filler]] = {}
+        self._writers: dict[str, tuple[etree._Element, Filler]] = {}
 
     def decode(self, element: etree._Element) -> Any:
         """The JSON value of a valid message. Raises ContractViolation."""
@@ -46,7 +47,7 @@ class Codec:
         known = self._writers.get(name)
         if known is None:
             known = self._writer(name)
-        element = etree.Element(name, nsmap=known[0])
+        element = copy(known[0])
         try:
             known[1](element, value)
         except ContractViolation as violation:
@@ -61,10 +62,12 @@ class Codec:
         self._readers[name] = (_local(name), self._decoders.of_root(name))
         return self._readers[name]
 
-    def _writer(self, name: str) -> tuple[dict[str, str], Filler]:
+    def _writer(self, name: str) -> tuple[etree._Element, Filler]:
         if name not in self._plain["elements"]:
             raise ContractViolation.at("/*", "is not a message of this contract")
-        self._writers[name] = (namespaces(self._plain, name), self._encoders.of_root(name))
+        # Copying an empty root with its namespaces is cheaper than making one.
+        root = etree.Element(name, nsmap=namespaces(self._plain, name))
+        self._writers[name] = (root, self._encoders.of_root(name))
         return self._writers[name]
 
 

@@ -33,7 +33,7 @@ class Encoders:
         self._scalars = scalars
         self._fillers: dict[tuple[str, bool], Filler] = {}
         self._contents: dict[str, Filler] = {}
-        self._particles = ParticleWriters(self._elements, self.filler)
+        self._particles = ParticleWriters(self._elements, self.filler, self._text)
 
     def of_root(self, name: str) -> Filler:
         """The filler of a global element. Raises KeyError."""
@@ -52,6 +52,10 @@ class Encoders:
         compiled = self._complex(identity) if plain["kind"] == "complex" else self._simple(identity)
         fillers[key] = _nillable(compiled) if nillable else compiled
         return fillers[key]
+
+    def _text(self, identity: str) -> Write | None:
+        simple = self._types[identity]["kind"] != "complex"
+        return self._scalars.write(identity) if simple else None
 
     def _simple(self, identity: str) -> Filler:
         write = self._scalars.write(identity)

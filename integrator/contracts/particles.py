@@ -14,6 +14,7 @@ from lxml import etree
 
 from integrator.contracts.markup import parse_markup
 from integrator.contracts.problems import NOT_XML_TEXT, ContractViolation
+from integrator.contracts.scalars import Write
 from integrator.contracts.shape import ANY_KEY, Leaf, Plain, alternatives, shape
 
 Values = Mapping[str, Any]
@@ -47,11 +48,18 @@ class _Part:
 
 
 class ParticleWriters:
-    """Compiles content models; `filler(type, nillable)` fills one child."""
+    """Compiles content models; `filler(type, nillable)` fills one child, `text(type)` writes the
+    value of a simple type and is None for others."""
 
-    def __init__(self, elements: Mapping[str, Plain], filler: Callable[[str, bool], Filler]) -> None:
+    def __init__(
+        self,
+        elements: Mapping[str, Plain],
+        filler: Callable[[str, bool], Filler],
+        text: Callable[[str], Write | None],
+    ) -> None:
         self._elements = elements
         self._filler = filler
+        self._text = text
 
     def content(self, particle: Plain | None) -> tuple[WriteChildren, frozenset[str]]:
         """The writer of a whole content and every key it knows."""
@@ -91,6 +99,9 @@ class ParticleWriters:
             return _Part(_array_writer(children, item["min"], item["max"]), keys, optional)
         nils = frozenset(leaf.key for leaf, _fill in children if leaf.nillable)
         if len(children) == 1:
+            write_text = None if nils else self._text(children[0][0].type)
+            if write_text is not None:
+                return _Part(_text_writer(children[0][0], write_text, optional), keys, optional)
             return _Part(_one_writer(*children[0], optional), keys, optional, nils)
         return _Part(_substitute_writer(children, optional), keys, optional, nils)
 
@@ -128,6 +139,28 @@ def _one_writer(leaf: Leaf, fill: Filler, optional: bool) -> WriteChildren:
             raise ContractViolation.at(path, "is required")
         try:
             fill(make(element, name), value)
+        except ContractViolation as violation:
+            raise violation.under(key) from None
+        except ValueError:
+            raise ContractViolation.at(path, NOT_XML_TEXT) from None
+
+    return write
+
+
+def _text_writer(leaf: Leaf, write_text: Write, optional: bool) -> WriteChildren:
+    # The commonest element of all: one, simple, never nil. So it gets the shortest way.
+    name, key = leaf.name, leaf.key
+    path = "/" + key
+    make = etree.SubElement
+
+    def write(element: etree._Element, values: Values) -> None:
+        value = values.get(key)
+        if value is None:
+            if optional:
+                return
+            raise ContractViolation.at(path, "is required")
+        try:
+            make(element, name).text = write_text(value)
         except ContractViolation as violation:
             raise violation.under(key) from None
         except ValueError:
