@@ -26,7 +26,7 @@ from integrator.store.postgres_link import Link, unavailable
 from integrator.store.statements import CLAIMED_BY
 from integrator.store.units import Conflict, StoreUnavailable, StoreUncertain, Unit, UnitRefused
 
-_RESOLVE_SECONDS = 8.0
+_RESOLVE_SECONDS = 5.0
 _RESOLVE_PAUSE_SECONDS = 0.2
 _END_BACKEND = """
 SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity WHERE pid = %s AND backend_start = %s
