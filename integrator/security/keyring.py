@@ -95,7 +95,10 @@ class Keyring:
                 for k in document["keys"]
             ]
         except FileNotFoundError as error:
-            raise KeyringError(f"no key file at {path}: restore it from where you keep it") from error
+            raise KeyringError(
+                f"no key file at {path}: restore it from where you keep it, or for a new database make one "
+                "with `integrator keyring create`"
+            ) from error
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise KeyringError(
                 f"the key file {path} cannot be read: restore it from where you keep it"

@@ -103,8 +103,6 @@ def _live(directory: Path, options: list[str]) -> Iterator[Town]:
     site = open_site(directory, DELIVERY)
     with simulators(site) as endpoints:
         bus = BusProcess(site, directory / "var", endpoints, *options)
-        if options:
-            bus.make_keys()
         run = bus.start()
         parties = ("municipal/namur", "municipal/liege", "regional/spw-studies", "software/imio")
         town = Town(bus, run, endpoints, {party: bus.add_key(run, party) for party in parties})

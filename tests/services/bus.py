@@ -16,6 +16,7 @@ from pathlib import Path
 from integrator.operations import runfile
 from integrator.operations.client import Answer, CallError, call, control
 from integrator.operations.runfile import NotRunningError, RunFile
+from integrator.security.keyring import Keyring
 
 START_SECONDS = 60.0
 
@@ -60,6 +61,8 @@ class BusProcess:
 
     def start(self) -> RunFile:
         """Start it and return once it answers, with its run file."""
+        if self._services and not (self.var / "keys.json").exists():
+            Keyring.create(self.var / "keys.json")  # only the embedded mode makes one by itself
         command = [sys.executable, "-m", "integrator.cli", "run", "--site", str(self.site)]
         command += ["--var", str(self.var), "--port", str(self.port), *self._services]
         with self.log.open("ab") as log:
@@ -74,12 +77,6 @@ class BusProcess:
                     return run
             time.sleep(0.01)
         raise AssertionError(f"the bus does not answer: {self.tail()}")
-
-    def make_keys(self) -> None:
-        """A key file, which only the embedded mode makes by itself."""
-        from integrator.security.keyring import Keyring
-
-        Keyring.create(self.var / "keys.json")
 
     def tail(self) -> str:
         """The end of its log."""
