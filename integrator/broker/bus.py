@@ -88,7 +88,11 @@ class Broker:
         loop = self._loop = asyncio.get_running_loop()
         self._first = {name: loop.create_future() for name in ("publisher", "consumer")}
         self._publisher = Publisher(
-            self._make_link, lambda: self._queues, self._reporter("publisher"), self._limits
+            self._make_link,
+            lambda: self._queues,
+            self._reporter("publisher"),
+            self._remade,
+            self._limits,
         )
         self._consumer = Consumer(
             self._make_link,
@@ -190,6 +194,10 @@ class Broker:
         if self._state_hook is not None and (up != self._up or not state.up):
             self._state_hook(up, self.reason)
         self._up = up
+
+    def _remade(self) -> None:
+        if self._consumer is not None:
+            self._consumer.renew()
 
     def _buried(self, flow: str, reason: str) -> None:
         if self._metrics is not None:

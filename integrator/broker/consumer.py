@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
-from integrator.broker.link import Link, LinkMaker, Received
+from integrator.broker.link import BrokerUnavailable, Link, LinkMaker, Received
 from integrator.broker.messages import Unreadable, decode, flow_of, queue_name
 from integrator.broker.thread import LinkState, LinkThread
 from integrator.security.limits import Limits
@@ -66,6 +66,7 @@ class Consumer(LinkThread):
         # Shared: filled by the loop, emptied by the thread.
         self._settlements: deque[tuple[int, Received, bool]] = deque()
         self._closing = False
+        self._renew = False
         # The loop's own.
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(limits.exchanges_in_flight)
@@ -82,6 +83,12 @@ class Consumer(LinkThread):
                 _LOG.warning("deliveries-cut-short", count=len(pending))
                 await asyncio.wait(pending)
         self.finish()
+
+    def renew(self) -> None:
+        """Connect anew: a queue was made again, and RabbitMQ may tie the new one to our old consumer,
+        which then never gets what is in it. Any thread may call it."""
+        self._renew = True
+        self.wake()
 
     # --- on the loop ---
 
@@ -108,6 +115,7 @@ class Consumer(LinkThread):
 
     def _connected(self, link: Link) -> None:
         self._generation += 1
+        self._renew = False
         self._consumed.clear()
         self._later.clear()
         self._follow(link)
@@ -122,6 +130,8 @@ class Consumer(LinkThread):
                 self._consumed.add(queue)
 
     def _step(self, link: Link) -> float:
+        if self._renew:
+            raise BrokerUnavailable("a queue was removed and made again")
         if self._closing:
             if self._consumed:
                 link.cancel()

@@ -62,11 +62,13 @@ class Publisher(LinkThread):
         make_link: LinkMaker,
         queues: Callable[[], Sequence[str]],
         on_state: Callable[[LinkState], None],
+        on_remade: Callable[[], None],
         limits: Limits,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__("publisher", make_link, on_state, limits.reconnect_seconds)
         self._queues, self._limits, self._clock = queues, limits, clock
+        self._on_remade = on_remade
         self._declared: frozenset[str] = frozenset()
         self._inbox: deque[_Batch] = deque()
         self._underway: dict[int, tuple[_Batch, int]] = {}
@@ -148,14 +150,25 @@ class Publisher(LinkThread):
             batch.settle(index, reason)
 
     def _collect(self, link: Link) -> None:
-        unroutable = False
+        gone = False
         for number, reason in link.outcomes():
-            batch, index = self._underway.pop(number)
-            batch.settle(index, reason)
-            unroutable = unroutable or reason == "unroutable"
             self._progress = self._clock()
-        if unroutable:
+            known = self._underway.pop(number, None)
+            if known is None:
+                continue  # given up during an alarm
+            batch, index = known
+            batch.settle(index, reason)
+            gone = gone or (
+                reason == "unroutable" and queue_name(batch.deliveries[index].flow) in self._declared
+            )
+        if link.blocked:
+            # No confirm comes before the alarm is over; what was sent may still be published then.
+            for batch, index in self._underway.values():
+                batch.settle(index, BROKER_BLOCKED)
+            self._underway.clear()
+        if gone:
             self._declare(link)  # somebody removed a queue: the next try finds it again
+            self._on_remade()
 
     def _answer(self, depths: dict[str, int]) -> None:
         loop, future = self._questions.popleft()
