@@ -10,15 +10,10 @@ import asyncio
 import contextlib
 import gc
 import secrets
-import sys
-import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 import orjson
-import uuid_utils
 
 from integrator.broker.bus import Broker
 from integrator.broker.relay import Relay
@@ -28,196 +23,27 @@ from integrator.contracts.jsonschema import JsonSchema
 from integrator.control import Control, LazyPortal
 from integrator.engine import Services, compile_routes
 from integrator.engine.languages.jq import compile_jq, first_or_null
+from integrator.foundations import Foundations, StartRefusedError, now_us
 from integrator.gateway.app import Gateway
 from integrator.gateway.delivery import DeliveryHandler
 from integrator.gateway.runtime import Routes, Runtime, Tools
-from integrator.journal import keycheck
 from integrator.journal.anchor import Anchor, AnchorRefused
 from integrator.journal.recovery import close_orphans
 from integrator.journal.sealer import Pass, Sealer, SealerStopped
-from integrator.journal.writer import Journal
 from integrator.operations.compilation import SiteRefusedError, compile_in_child
 from integrator.outbound.pool import Pool
 from integrator.outbound.references import StartProblems, resolver, unsupported_security
 from integrator.outbound.sender import Outbound
-from integrator.security.keyring import Keyring, KeyringError
-from integrator.security.limits import DEFAULT, Limits
+from integrator.security.limits import DEFAULT
 from integrator.site.compiled import CompiledSite, RouteSource
 from integrator.site.content_hash import content_hash
-from integrator.store.api import Store, StoreRefused
-from integrator.store.location import locate
-from integrator.store.open import open_store
 from integrator.store.units import StoreUnavailable, Unit
 from integrator.telemetry import log
 from integrator.telemetry.metrics import Metrics
 
-if TYPE_CHECKING:
-    from integrator.site.settings import Settings
-
 _LOG = log.get("app")
 BEAT_SECONDS = 1.0
-DEAD_SECONDS = 15.0
 UPKEEP_SECONDS = 60.0
-
-
-class StartRefusedError(Exception):
-    """The bus may not start as things are; the message says what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a bus process is told. `worker` is 0 for the only process, else which of several.
-
-    `overrides` are the simulators' addresses by adapter id, where the sandbox stands in, and
-    `companions` the process ids of what runs beside the bus.
-    """
-
-    site: Path = Path()
-    var: Path = Path("var")
-    host: str = "127.0.0.1"
-    port: int = 8080
-    database: str = "sqlite:///integrator.db"
-    broker: str = "memory://"
-    key_file: Path = Path("var/keys.json")
-    anchor: Path = Path("var/journal.anchor")
-    origin: str = "integrator.localhost/journal"
-    workers: int = 1
-    worker: int = 0
-    trusted_proxies: tuple[str, ...] = ()
-    sandbox: bool = False
-    demo: bool = False
-    control_plane: bool = True
-    log_level: str = "info"
-    limits: Limits = DEFAULT
-    overrides: Mapping[str, str] = field(default_factory=dict)
-    companions: dict[str, int] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, settings: Settings, **more: Any) -> Options:
-        """The options that settings say."""
-        return cls(
-            site=settings.site,
-            var=settings.var,
-            host=settings.host,
-            port=settings.port,
-            database=settings.database_url,
-            broker=settings.broker_url,
-            key_file=settings.key_file or settings.var / "keys.json",
-            anchor=settings.anchor_path,
-            origin=settings.origin,
-            workers=settings.workers,
-            trusted_proxies=tuple(settings.trusted_proxies),
-            sandbox=settings.sandbox,
-            demo=settings.demo,
-            control_plane=settings.control_plane,
-            log_level=settings.log_level,
-            limits=settings.effective_limits(),
-            **more,
-        )
-
-    @property
-    def single(self) -> bool:
-        """Whether this is the only process there can be: the database is SQLite."""
-        return self.database.startswith("sqlite")
-
-    @property
-    def embedded(self) -> bool:
-        """Whether everything is in this one process: SQLite and the in-memory broker."""
-        return self.single and self.broker.startswith("memory")
-
-    @property
-    def dead_before_us(self) -> int:
-        """Processes that last beat before this are dead; where there can be one, all others are."""
-        return now_us() if self.single else now_us() - int(DEAD_SECONDS * 1e6)
-
-
-def now_us() -> int:
-    """Microseconds since the epoch."""
-    return time.time_ns() // 1_000
-
-
-def check_options(options: Options) -> None:
-    """Raises StartRefusedError for combinations that cannot be kept safe."""
-    if options.workers > 1 and options.single:
-        raise StartRefusedError(
-            "SQLite means one bus process: for more workers give --database postgresql://… "
-            "and --broker amqp://…"
-        )
-    if options.workers > 1 and options.broker.startswith("memory"):
-        raise StartRefusedError("workers share their queues through RabbitMQ: give --broker amqp://…")
-    if options.sandbox and options.host not in ("127.0.0.1", "::1", "localhost"):
-        raise StartRefusedError("the sandbox has demo keys: it listens on loopback only, leave --host out")
-
-
-# --- foundations --------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Foundations:
-    """What every command that touches the bus's data stands on."""
-
-    options: Options
-    keyring: Keyring
-    store: Store
-    journal: Journal
-    process_id: bytes
-
-
-@contextlib.asynccontextmanager
-async def foundations(options: Options, *, enrol: bool = False) -> AsyncIterator[Foundations]:
-    """Open keys, store and journal; close them at the end. Raises StartRefusedError.
-
-    `enrol`: take keys of the key file that the database does not know yet.
-    """
-    options.var.mkdir(parents=True, exist_ok=True, mode=0o700)
-    process_id = uuid_utils.uuid7().bytes
-    try:
-        keyring = _keyring(options)
-        await _migrate(options)
-        store = open_store(
-            options.database, limits=options.limits, process_id=process_id, data_dir=options.var
-        )
-        await store.open()
-    except (KeyringError, StoreRefused, StoreUnavailable) as error:
-        raise StartRefusedError(str(error)) from error
-    try:
-        # A new database takes the keys it is first started with; a known one only those enrolled.
-        new = not await store.key_checks()
-        await keycheck.verify(store, keyring, embedded=options.embedded or new or enrol)
-        yield Foundations(options, keyring, store, Journal(keyring, options.origin), process_id)
-    except (KeyringError, AnchorRefused) as error:
-        raise StartRefusedError(str(error)) from error
-    finally:
-        await store.close()
-
-
-def _keyring(options: Options) -> Keyring:
-    if options.embedded and not options.key_file.exists():
-        return Keyring.create(options.key_file)
-    return Keyring.load(options.key_file)
-
-
-async def _migrate(options: Options) -> None:
-    """Bring the database to this code's schema, in a child: the bus never loads what that needs."""
-    marker, place = options.var / "schema", locate(options.database, options.var).path
-    known = marker.exists() and marker.read_text("utf-8") == _schema_marker(options)
-    if known and place is not None and place.exists():
-        return
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "integrator.store.migrate", options.database, str(options.var),
-        stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    _, complaint = await child.communicate()
-    if child.returncode:
-        lines = complaint.decode("utf-8", "replace").strip().splitlines()
-        raise StoreRefused(lines[-1] if lines else "the database cannot be migrated")
-    marker.write_text(_schema_marker(options), "utf-8")
-
-
-def _schema_marker(options: Options) -> str:
-    from integrator.store.schema import SCHEMA_VERSION
-
-    return f"{options.database} {SCHEMA_VERSION}\n"
 
 
 # --- one bus ------------------------------------------------------------------------------------

@@ -79,7 +79,7 @@ def run(
     """Start the bus. Without services named it is the embedded mode: SQLite, memory broker, loopback."""
     import os
 
-    from integrator.app import Options, StartRefusedError
+    from integrator.foundations import Options, StartRefusedError
     from integrator.operations.workers import WORKER
     from integrator.serve import serve
     from integrator.site.settings import SettingsError, load_settings
@@ -200,7 +200,7 @@ def keyring_create(path: Annotated[Path, typer.Argument(help="A file that does n
 @keyring_app.command("enrol", epilog="Example:  integrator keyring enrol --var var")
 def keyring_enrol(var: VarOption = VAR) -> None:
     """Tell the database about keys that were added to the key file. The bus must be stopped on SQLite."""
-    from integrator.app import Options, StartRefusedError
+    from integrator.foundations import Options, StartRefusedError
     from integrator.serve import enrol_offline
     from integrator.site.settings import SettingsError, load_settings
 
@@ -389,7 +389,7 @@ def control_call(var: Path, method: str, path: str, wanted: Any = None) -> Any:
 
 def offline_call(var: Path, method: str, path: str, wanted: Any) -> Any:
     """The same call without a running bus: takes the store's lock, does it, gives the lock back."""
-    from integrator.app import Options, StartRefusedError
+    from integrator.foundations import Options, StartRefusedError
     from integrator.serve import control_offline
     from integrator.site.settings import SettingsError, load_settings
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from integrator.exchange import InvalidRequest
+from integrator.foundations import Foundations
 from integrator.gateway.credentials import new_key
 from integrator.journal import commands
 from integrator.journal.anchor import Anchor
@@ -22,7 +23,6 @@ from integrator.store.api import KeyRow
 from integrator.store.units import Unit
 
 if TYPE_CHECKING:
-    from integrator.app import Foundations
     from integrator.portal.services import Activation, ExchangeLine
 
 App = Callable[[MutableMapping[str, Any], Callable[..., Any], Callable[..., Any]], Awaitable[None]]

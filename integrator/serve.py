@@ -18,7 +18,8 @@ import uvloop
 from uvicorn.config import Config
 from uvicorn.server import Server
 
-from integrator.app import Bus, Foundations, Options, StartRefusedError, check_options, foundations
+from integrator.app import Bus
+from integrator.foundations import Foundations, Options, StartRefusedError, check_options, foundations
 from integrator.operations import runfile, workers
 from integrator.security.limits import Limits
 from integrator.telemetry import log

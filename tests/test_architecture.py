@@ -42,14 +42,25 @@ FORBIDDEN: dict[str, set[str]] = {
     "security": {"gateway", "engine", "store", "journal", "outbound", "broker", "portal", "app", "cli"},
     "sandbox": {"gateway", "engine", "store", "journal", "broker", "portal", "app", "cli"},
     "portal": {"app", "cli"},
-    "app": {"cli"},
-}
+    "operations": {
+        "gateway", "engine", "outbound", "journal", "broker", "store", "portal", "authoring", "contracts",
+        "app", "control", "serve", "cli",
+    },
+    "foundations": {
+        "gateway", "engine", "outbound", "broker", "portal", "authoring", "contracts", "sandbox",
+        "app", "control", "serve", "cli",
+    },
+    "control": {"app", "serve", "cli", "broker", "engine", "outbound"},
+    "app": {"serve", "cli", "portal", "authoring", "sandbox"},
+    "serve": {"cli", "authoring"},
+}  # fmt: skip
 
 # What a data-plane worker must not load: the site is compiled elsewhere (design, section 9).
 HEAVY = (
     "sqlalchemy", "alembic", "zeep", "xmlschema", "pydantic", "fastapi", "starlette",
-    "typer", "rich", "jinja2", "babel", "yaml", "ruamel", "httpx", "aiohttp",
+    "typer", "rich", "jinja2", "babel", "ruamel", "httpx", "aiohttp",
 )  # fmt: skip
+# yaml is not among them: kombu imports it to register a serialiser that we do not use.
 
 
 def room(path: Path) -> str:
