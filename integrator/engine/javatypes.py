@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
+import orjson
 from lxml import etree
 
 from integrator.engine.exceptions import JavaException, failure
@@ -177,8 +178,27 @@ def xml_text(element: etree._Element) -> str:
 
 
 def compact(value: Any) -> str:
-    """JSON as Jackson writes it in one line; Decimals keep their digits."""
-    return json.dumps(_jsonable(value), ensure_ascii=False, separators=(",", ":"), cls=_Encoder)
+    """JSON as Jackson writes it in one line; Decimals and large whole numbers keep their digits."""
+    try:
+        return orjson.dumps(value).decode("utf-8")
+    except TypeError:
+        return _written(value)  # what orjson has no number for
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{_quoted(str(key))}:{_written(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(_written(item) for item in value) + "]"
+    if value is None:
+        return "null"
+    if isinstance(value, (bool, int, float, Decimal)):
+        return _text(value)
+    return _quoted(_text(value))
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def pretty(value: Any, level: int = 0) -> str:
@@ -194,35 +214,6 @@ def pretty(value: Any, level: int = 0) -> str:
     if isinstance(value, list):
         return "[ " + ", ".join(pretty(item, level) for item in value) + " ]" if value else "[ ]"
     return compact(value)
-
-
-class _Number(float):
-    """A Decimal on its way through the JSON encoder, which prints floats by their repr."""
-
-    def __new__(cls, value: Decimal) -> _Number:
-        number = super().__new__(cls, value)
-        number._text = format(value, "f")
-        return number
-
-    _text: str
-
-    def __repr__(self) -> str:
-        return self._text
-
-
-class _Encoder(json.JSONEncoder):
-    def default(self, o: Any) -> Any:
-        return _text(o)
-
-
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return _Number(value)
-    if isinstance(value, dict):
-        return {str(key): _jsonable(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_jsonable(item) for item in value]
-    return value
 
 
 # --- conversions --------------------------------------------------------------------------------

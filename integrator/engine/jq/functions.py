@@ -27,7 +27,6 @@ from integrator.engine.jq.values import (
 EXCHANGE = " exchange"
 RANGE_LONGEST = 100_000
 LONGEST_PATTERN_INPUT = 100_000
-DEEPEST = 256
 
 
 def _string(value: Any, what: str) -> str:
@@ -91,6 +90,8 @@ def _keys_unsorted(value: Any) -> list[Any]:
 
 def has(value: Any, key: Any) -> bool:
     """`has(key)`"""
+    if value is None and (isinstance(key, str) or is_number(key)):
+        return False
     if isinstance(value, dict) and isinstance(key, str):
         return key in value
     if isinstance(value, list) and is_number(key):
@@ -99,10 +100,10 @@ def has(value: Any, key: Any) -> bool:
 
 
 def to_entries(value: Any) -> list[Any]:
-    """`to_entries`"""
-    if not isinstance(value, dict):
-        raise JqError(f"{type_name(value)} has no keys")
-    return [{"key": key, "value": item} for key, item in value.items()]
+    """`to_entries`; arrays have their positions as keys."""
+    if isinstance(value, dict):
+        return [{"key": key, "value": item} for key, item in value.items()]
+    return [{"key": key, "value": value[key]} for key in keys(value)]
 
 
 def from_entries(value: Any) -> dict[str, Any]:
@@ -260,7 +261,7 @@ def _own(work: Callable[[list[tuple[Any, Any]]], Any], what: str) -> Callable[[A
     return lambda value: work([(item, item) for item in _array(value, what)])
 
 
-def _flatten(value: Any, depth: Any = DEEPEST) -> list[Any]:
+def _flatten(value: Any, depth: Any = math.inf) -> list[Any]:
     if not is_number(depth) or depth < 0:
         raise JqError("flatten depth must not be negative")
     found: list[Any] = []
@@ -273,8 +274,8 @@ def _flatten(value: Any, depth: Any = DEEPEST) -> list[Any]:
 
 
 def _reverse(value: Any) -> Any:
-    if value is None:
-        return []
+    if value is None or value == {} or (is_number(value) and value == 0):
+        return []  # whatever has length 0
     return value[::-1] if isinstance(value, str) else list(reversed(_array(value, "reversed")))
 
 
@@ -340,28 +341,12 @@ def _implode(value: Any) -> str:
         raise JqError("implode input must be an array of code points") from None
 
 
-def _transpose(value: Any) -> list[Any]:
-    rows = [_array(row, "transposed") for row in _array(value, "transposed")]
-    width = max((len(row) for row in rows), default=0)
-    return [[row[column] if column < len(row) else None for row in rows] for column in range(width)]
-
-
 def _any(value: Any) -> bool:
     return any(item is not None and item is not False for item in items(value))
 
 
 def _all(value: Any) -> bool:
     return all(item is not None and item is not False for item in items(value))
-
-
-def _index_of(value: Any, other: Any) -> Any:
-    if value is None:
-        return None
-    if isinstance(value, str) and isinstance(other, str):
-        found = value.find(other)
-        return found if other and found >= 0 else None
-    positions = [i for i, item in enumerate(_array(value, "searched")) if equal(item, other)]
-    return positions[0] if positions else None
 
 
 def of_exchange(kind: str, exchange: Any, name: Any) -> Any:
@@ -423,7 +408,6 @@ PLAIN: dict[tuple[str, int], Callable[..., Any]] = {
     ("test", 2): _test,
     ("split", 1): _split,
     ("join", 1): _join,
-    ("index", 1): _index_of,
     ("sort", 0): _own(sorted_items, "sorted"),
     ("unique", 0): _own(unique, "sorted"),
     ("min", 0): _own(smallest, "compared"),
@@ -445,6 +429,5 @@ PLAIN: dict[tuple[str, int], Callable[..., Any]] = {
     ("error", 0): _raise,
     ("explode", 0): lambda value: [ord(c) for c in _string(value, "explode")],
     ("implode", 0): _implode,
-    ("transpose", 0): _transpose,
 }  # fmt: skip
 """Functions with one output an input, by name and number of arguments."""
