@@ -28,8 +28,8 @@ WITH records AS (
   SELECT * FROM unnest(%(detail_ids)s::bytea[], %(retentions)s::text[], %(detail_keys)s::text[],
                        %(sealed)s::bytea[])
 ), tags AS (
-  INSERT INTO tag (kind, mac, record_id, index_key)
-  SELECT * FROM unnest(%(kinds)s::smallint[], %(macs)s::bytea[], %(tag_ids)s::bytea[], %(index_keys)s::text[])
+  INSERT INTO tag (run, kind, mac, record_id, index_key)
+  SELECT 0, b.* FROM unnest(%(kinds)s::smallint[], %(macs)s::bytea[], %(tag_ids)s::bytea[], %(index_keys)s::text[]) b
   ON CONFLICT DO NOTHING
 )"""
 

@@ -11,9 +11,9 @@ def version_problem(found: str | None) -> str | None:
     if found == SCHEMA_VERSION:
         return None
     if found is None:
-        return "the database has no tables of the bus: run `integrator migrate` once"
+        return "the database has no tables of the bus: run `python -m integrator.store.migrate URL DIRECTORY` once"
     if found < SCHEMA_VERSION:
-        return f"the database has schema {found}, this bus needs {SCHEMA_VERSION}: run `integrator migrate`"
+        return f"the database has schema {found}, this bus needs {SCHEMA_VERSION}: run `python -m integrator.store.migrate URL DIRECTORY`"
     return (
         f"the database has schema {found}, which this bus ({SCHEMA_VERSION}) does not know: "
         "run the release that made it, or a newer one"

@@ -50,7 +50,9 @@ class SqliteStore(CommonStore):
         if sqlite3.sqlite_version_info < _SQLITE_NEEDED:
             raise StoreRefused(f"SQLite {sqlite3.sqlite_version} is too old: install 3.38 or newer")
         if not self._path.exists():
-            raise StoreRefused(f"there is no database {self._path}: run `integrator migrate` once")
+            raise StoreRefused(
+                f"there is no database {self._path}: run `python -m integrator.store.migrate URL DIRECTORY` once"
+            )
         self._lock.take()
         try:
             writing = self._connect()

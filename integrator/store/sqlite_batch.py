@@ -17,7 +17,18 @@ from integrator.store.units import AcceptRow, DeliveryRow, RecordRow, Unit, Unit
 
 _COLUMNS = (
     *("process_id", "records", "record_ids", "exchange_ids", "leaf_hashes", "leaves"),
-    *("details", "detail_ids", "sealed", "tags", "tag_ids", "macs", "accepts", "accept_ids", "bodies"),
+    *(
+        "details",
+        "detail_ids",
+        "sealed",
+        "tag_run",
+        "tags",
+        "tag_ids",
+        "macs",
+        "accepts",
+        "accept_ids",
+        "bodies",
+    ),
 )
 
 # `->>` picks a value of the row's JSON array, `substr` the row's part of a blob; both count rows by
@@ -38,8 +49,8 @@ CREATE TEMP TRIGGER batch_spread INSTEAD OF INSERT ON batch BEGIN
     SELECT substr(new.detail_ids, e.key * 16 + 1, 16), e.value ->> 0, e.value ->> 1,
            coalesce(substr(new.sealed, e.value ->> 2, e.value ->> 3), x'')
     FROM json_each(new.details) e;
-  INSERT INTO tag (kind, mac, record_id, index_key)
-    SELECT e.value ->> 0, substr(new.macs, e.key * 32 + 1, 32),
+  INSERT INTO tag (run, kind, mac, record_id, index_key)
+    SELECT new.tag_run, e.value ->> 0, substr(new.macs, e.key * 32 + 1, 32),
            substr(new.tag_ids, e.key * 16 + 1, 16), e.value ->> 1
     FROM json_each(new.tags) e WHERE true
     ON CONFLICT DO NOTHING;
@@ -62,6 +73,22 @@ PREPARE = (
 """Run once on the writer's connection: nothing of it is in the database file."""
 
 INSERT = f"INSERT INTO batch ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
+
+# A B-tree fed with HMACs has every tag on another page, and SQLite writes and later copies whole
+# pages: that would cost more than all other rows together, and grow. So each batch writes its tags as
+# a run of its own, at the end of the tree; small runs are joined, sorted, into a lasting one.
+SMALL_RUNS = 2**40
+"""Runs numbered from here on are those of batches; lasting ones are numbered below."""
+
+RUN_STATE = f"SELECT max(run), count(*) FROM tag WHERE run >= {SMALL_RUNS}"  # noqa: S608
+JOIN_RUNS = f"""
+INSERT INTO tag (run, kind, mac, record_id, index_key)
+  SELECT (SELECT coalesce(max(run), 0) + 1 FROM tag WHERE run < {SMALL_RUNS}),
+         kind, mac, record_id, index_key
+  FROM tag WHERE run >= {SMALL_RUNS} ORDER BY kind, mac, record_id
+  ON CONFLICT DO NOTHING
+"""  # noqa: S608
+DROP_RUNS = f"DELETE FROM tag WHERE run >= {SMALL_RUNS}"  # noqa: S608
 
 # An expired claim is replaced; a living one is left, and the row count tells.
 CLAIM = """
@@ -133,12 +160,13 @@ def _starts(sizes: list[int]) -> Sequence[int]:
     return list(accumulate(sizes, initial=1))
 
 
-def pack(units: Sequence[Unit], process_id: bytes) -> tuple[object, ...]:
+def pack(units: Sequence[Unit], process_id: bytes, tag_run: int) -> tuple[object, ...]:
     """The one row of view `batch` for these units. Raises Trouble where a value does not fit."""
     records = [record for unit in units for record in unit.records]
     accepts = [unit.accept for unit in units if unit.accept is not None]
     try:
-        return (process_id, *_records(records), *_details(records), *_tags(records), *_accepts(accepts))
+        journal = (*_records(records), *_details(records), tag_run, *_tags(records))
+        return (process_id, *journal, *_accepts(accepts))
     except (TypeError, AttributeError) as error:
         raise _refused("a value of a wrong type") from error
 

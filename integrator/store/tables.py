@@ -97,14 +97,17 @@ details = Table(
     PrimaryKeyConstraint("record_id"),
 )
 
+# A tag's HMAC falls anywhere in the index. SQLite writes whole pages, so there tags are written in runs
+# (see sqlite_writer.py); PostgreSQL logs rows and keeps one run, 0.
 tag = Table(
     "tag",
     metadata,
+    Column("run", BigInteger, nullable=False, autoincrement=False),
     Column("kind", SmallInteger, nullable=False),
     _blob("mac"),
     _id("record_id"),
     _word("index_key"),
-    PrimaryKeyConstraint("kind", "mac", "record_id"),
+    PrimaryKeyConstraint("run", "kind", "mac", "record_id"),
     sqlite_with_rowid=False,
 )
 

@@ -278,7 +278,7 @@ async def switch(operator: psycopg.Connection[Any], setting: str, value: str) ->
     ("text", "said"),
     [
         ("UPDATE alembic_version SET version_num = '9999'", "9999, which this bus"),
-        ("DROP TABLE alembic_version", "no tables of the bus.*integrator migrate"),
+        ("DROP TABLE alembic_version", "no tables of the bus.*integrator.store.migrate"),
     ],
 )
 async def test_another_schema_is_refused(dsn: str, text: str, said: str) -> None:

@@ -97,6 +97,6 @@ async def test_on_postgres_only_one_process_seals(postgres_url: str, tmp_path) -
     assert await first.seal(0, entries, NOW) is True
     await first.close()
     async with asyncio.timeout(20):  # the server notices the end of a session a moment later
-        while not await second.take_sealer_lock():
+        while not await second.take_sealer_lock():  # noqa: ASYNC110
             await asyncio.sleep(0)
     await second.close()

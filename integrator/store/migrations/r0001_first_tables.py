@@ -78,11 +78,12 @@ def _journal() -> None:
     )
     op.create_table(
         "tag",
+        sa.Column("run", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("kind", sa.SmallInteger(), nullable=False),
         _blob("mac"),
         _id("record_id"),
         _word("index_key"),
-        sa.PrimaryKeyConstraint("kind", "mac", "record_id", name="tag_pk"),
+        sa.PrimaryKeyConstraint("run", "kind", "mac", "record_id", name="tag_pk"),
         sqlite_with_rowid=False,
     )
 
