@@ -43,8 +43,10 @@ class Link(Protocol):
         """Connect."""
         ...
 
-    def close(self) -> None:
-        """Disconnect; what was received and not settled goes back to its queue. Never raises."""
+    def close(self, *, broken: bool = False) -> None:
+        """Disconnect; what was received and not settled goes back to its queue. Never raises.
+
+        `broken`: do not wait for the peer to say good-bye."""
         ...
 
     def fileno(self) -> int | None:

@@ -83,7 +83,7 @@ class MemoryLink:
         with self._space.lock:
             self._space.listeners.add(self._wake)
 
-    def close(self) -> None:
+    def close(self, *, broken: bool = False) -> None:
         """Leave; what was received and not settled goes back to its queue."""
         with self._space.lock:
             self._space.listeners.discard(self._wake)

@@ -99,20 +99,22 @@ class RabbitLink:
             )
             self._connection = client.connection
             # A stalled peer must not hold the thread for ever: Python's own socket timeout, since
-            # py-amqp retries for ever on the one of its `read_timeout` option.
-            self._connection.sock.settimeout(self._limits.connect_seconds)
+            # py-amqp retries for ever on the one of its `read_timeout` option. A busy node may take
+            # seconds to make its first quorum queue.
+            self._connection.sock.settimeout(max(self._limits.connect_seconds, self._limits.confirm_seconds))
             self._channel = self._connection.channel()
             self._channel.auto_decode = False
             self._poll = select.poll()
             self._poll.register(self._connection.sock, select.POLLIN)
 
-    def close(self) -> None:
-        """Disconnect politely if possible. Never raises."""
+    def close(self, *, broken: bool = False) -> None:
+        """Disconnect, politely unless `broken`. Never raises."""
         connection, self._connection, self._channel = self._connection, None, None
         if connection is None:
             return
-        with suppress(amqp.AMQPError, OSError):
-            connection.close()
+        if not broken:
+            with suppress(amqp.AMQPError, OSError):
+                connection.close()
         connection.collect()
 
     def fileno(self) -> int | None:

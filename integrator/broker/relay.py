@@ -106,10 +106,13 @@ class Relay:
     async def _run(self) -> None:
         while True:
             self._woken.clear()  # before looking: what comes in meanwhile is another round
+            seconds = 0.0
             try:
                 if await self.round():
                     continue
-                seconds = await self.pause_seconds()
+                seconds = 0.0 if self._blocked_seconds() > 0 else await self.pause_seconds()
+            except StoreUnavailable:
+                self._back_off()
             except Exception as error:  # the relay must outlive whatever a round met
                 _LOG.error("relay-round-failed", exc_info=error)
                 self._back_off()
@@ -139,6 +142,7 @@ class Relay:
                 await self._deliveries.mark_relayed(relayed, self._clock_us())
                 self.relayed += len(relayed)
         except StoreUnavailable:
+            _LOG.warning("relay-without-store")
             self._back_off()
             return False
         if len(relayed) < len(due):

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 from integrator.broker.link import BrokerRefused, BrokerUnavailable, Link, LinkMaker
 from integrator.telemetry import log
@@ -142,11 +141,13 @@ class LinkThread:
     def _connection(self) -> LinkState:
         """Open a link and serve it until it breaks or the thread is told to end."""
         link = self._make_link(self.wake)
+        broken = True
         try:
             link.open()
             self._connected(link)
             self._on_state(LinkState(up=True))
             self._serve(link)
+            broken = False
         except BrokerRefused as error:
             return LinkState(up=False, reason=str(error), refused=True)
         except BrokerUnavailable as error:
@@ -155,7 +156,7 @@ class LinkThread:
             _LOG.error("broker-thread-failed", thread=self.name, exc_info=error)
             return LinkState(up=False, reason=f"{type(error).__name__} in the broker's client")
         finally:
-            _close(link)
+            _close(link, broken)
         return LinkState(up=False, reason="stopped")
 
     def _serve(self, link: Link) -> None:
@@ -174,8 +175,8 @@ class LinkThread:
             self._lost()
 
 
-def _close(link: Any) -> None:
+def _close(link: Link, broken: bool) -> None:
     try:
-        link.close()
+        link.close(broken=broken)
     except Exception as error:  # a link that is broken may fail in any way when it is closed
         _LOG.warning("broker-close-failed", exc_info=error)
