@@ -56,6 +56,7 @@ class BusProcess:
             "PERMIT_PLATFORM_URL": endpoints["regional/permit-platform"],
         }
         self._services = services
+        self.sandbox = False  # simulators of its own, as `make run` starts them
         self.process: subprocess.Popen[bytes] | None = None
         self.log = var.parent / f"{var.name}.log"
 
@@ -65,6 +66,7 @@ class BusProcess:
             Keyring.create(self.var / "keys.json")  # only the embedded mode makes one by itself
         command = [sys.executable, "-m", "integrator.cli", "run", "--site", str(self.site)]
         command += ["--var", str(self.var), "--port", str(self.port), *self._services]
+        command += ["--sandbox"] if self.sandbox else []
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
         end = time.monotonic() + START_SECONDS
