@@ -38,7 +38,7 @@ T = TypeVar("T")
 Job = Callable[[sqlite3.Connection], Any]
 
 _CLAIMED_BY = CLAIMED_BY.replace("%s", "?")
-_TAGS_IN_SMALL_RUNS = 16_384  # joining them holds the writer up for some 20 ms
+_TAGS_IN_SMALL_RUNS = 8_192  # joining them holds the writer up for some 10 ms
 _IO_ERROR = sqlite3.SQLITE_IOERR
 _DATA_ERRORS = (
     sqlite3.IntegrityError,

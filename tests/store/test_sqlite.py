@@ -15,6 +15,7 @@ import pytest
 
 from integrator.security.limits import DEFAULT
 from integrator.store import sqlite as sqlite_module
+from integrator.store import sqlite_batch, sqlite_writer
 from integrator.store.api import StoreRefused
 from integrator.store.migrate import migrate
 from integrator.store.open import open_store
@@ -209,3 +210,52 @@ async def test_one_refused_job_does_not_undo_its_neighbours(store: SqliteStore) 
     found = await asyncio.gather(*jobs, return_exceptions=True)
     assert [outcome is None for outcome in found] == [True, True, True, False, True, True]
     assert set(await store.key_checks()) == {"there", "k0", "k1", "k2", "k4", "k5"}
+
+
+def runs(tmp_path: Path) -> list[tuple[int, int]]:
+    """(run, tags) of the tag table: lasting runs as they are numbered, small ones as 0."""
+    connection = sqlite3.connect(tmp_path / "integrator.sqlite")
+    text = "SELECT CASE WHEN run < 1 << 40 THEN run ELSE 0 END AS number, count(*) FROM tag GROUP BY number"
+    found = connection.execute(text).fetchall()
+    connection.close()
+    return found
+
+
+async def test_tags_are_found_in_small_and_in_joined_runs(
+    store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_writer, "_TAGS_IN_SMALL_RUNS", 10)
+    rows = [record(tags=((1, b"s" * 32), (2, bytes([n]) * 32))) for n in range(12)]
+    for row in rows:
+        await store.commit(Unit(records=[row]))
+    await pragma(store, "PRAGMA page_count")  # the writer has joined before it takes the next job
+    assert runs(tmp_path) == [(0, 4), (1, 10), (2, 10)]
+    found = await store.find_records([(1, b"s" * 32)], 99)
+    assert [row.record_id for row in found] == [row.record_id for row in reversed(rows)]
+    for n, row in enumerate(rows):
+        (only,) = await store.find_records([(2, bytes([n]) * 32)], 9)
+        assert only.record_id == row.record_id
+
+
+async def test_small_runs_of_a_process_that_ended_are_joined_by_the_next(
+    make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_writer, "_TAGS_IN_SMALL_RUNS", 6)
+    for _ in range(2):
+        store = make()
+        await store.open()
+        for _ in range(2):
+            await store.commit(Unit(records=[record(tags=((1, b"s" * 32), (2, new_id() * 2)))]))
+        await store.close()
+    assert runs(tmp_path) == [(0, 2), (1, 6)]
+
+
+async def test_runs_that_cannot_be_joined_now_stay_and_are_searched(
+    store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_writer, "_TAGS_IN_SMALL_RUNS", 6)
+    monkeypatch.setattr(sqlite_batch, "JOIN_RUNS", "INSERT INTO absent VALUES (1)")
+    for _ in range(5):
+        await store.commit(Unit(records=[record(tags=((1, b"s" * 32), (2, new_id() * 2)))]))
+    assert runs(tmp_path) == [(0, 10)]
+    assert len(await store.find_records([(1, b"s" * 32)], 99)) == 5
