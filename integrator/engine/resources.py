@@ -34,15 +34,15 @@ def read(node: Node, path: str) -> bytes | None:
 
 
 class SiteResolver(etree.Resolver):
-    """Resolves imports relative to a file of the site; whatever is elsewhere is refused."""
+    """Resolves imports within the site; whatever is elsewhere is refused."""
 
-    def __init__(self, resource: Callable[[str], bytes], base: str) -> None:
-        self._resource, self._base = resource, base
+    def __init__(self, resource: Callable[[str], bytes]) -> None:
+        self._resource = resource
 
     def resolve(self, system_url: str, public_id: str, context: Any = None) -> Any:
         """The text of an imported file. Raises LookupError for one outside the site."""
         url = (system_url or "").removeprefix("file://")
-        path = posixpath.normpath(posixpath.join(posixpath.dirname(self._base), url))
+        path = posixpath.normpath(url)  # libxml2 has joined it with the importing file's path
         if "://" in url or path.startswith(("..", "/")):
             raise LookupError("an import leaves the site")
         answer: Any = self.resolve_string  # its stubs leave the context out
@@ -55,7 +55,7 @@ def parse(node: Node, path: str) -> etree._Element | None:
     if data is None:
         return None
     parser = xml_parser()
-    parser.resolvers.add(SiteResolver(node.scope.services.resource, path))
+    parser.resolvers.add(SiteResolver(node.scope.services.resource))
     try:
         return etree.fromstring(data, parser, base_url=path)
     except etree.XMLSyntaxError as error:

@@ -42,8 +42,15 @@ WITH_TEXT = ("has({})", "split({})", "join({})", "startswith({})", "endswith({})
 OPERATORS = ("+", "-", "*", "/", "%", "==", "!=", "<", "<=", ">", ">=", "and", "or", "//", "|", ",")
 
 
+def operation(parts: tuple[str, str, str]) -> str:
+    left, sign, right = parts
+    if sign == "*":  # times a text, libjq 1.8 gives "" where jackson-jq gives null
+        left, right = f"{left} | numbers", f"{right} | numbers"
+    return f"(({left}) {sign} ({right}))"
+
+
 def combined(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    binary = st.tuples(inner, st.sampled_from(OPERATORS), inner).map(lambda t: f"(({t[0]}) {t[1]} ({t[2]}))")
+    binary = st.tuples(inner, st.sampled_from(OPERATORS), inner).map(operation)
     wrapped = st.tuples(st.sampled_from(WITH_FILTER), inner).map(lambda t: t[0].format(t[1]))
     chosen = st.tuples(inner, inner, inner).map(lambda t: f"if {t[0]} then {t[1]} else {t[2]} end")
     objects = st.tuples(inner, inner).map(lambda t: f"{{a: [{t[0]}], b: [{t[1]}]}}")

@@ -62,7 +62,7 @@ def compare(left: Any, right: Any) -> int:
     if first != second:
         return -1 if _ORDER[first] < _ORDER[second] else 1
     if first == "number":
-        left, right = _exact(left), _exact(right)
+        left, right = _numbers(left, right)
     elif first == "array":
         return _compare_arrays(left, right)
     elif first == "object":
@@ -70,10 +70,6 @@ def compare(left: Any, right: Any) -> int:
     elif first == "null":
         return 0
     return int(left > right) - int(left < right)
-
-
-def _exact(value: Any) -> Any:
-    return value if isinstance(value, (int, Decimal)) else Decimal(value)
 
 
 def _compare_arrays(left: list[Any], right: list[Any]) -> int:
