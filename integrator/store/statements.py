@@ -89,9 +89,10 @@ SELECT exchange_id, flow, attempt FROM (
 ) AS due ORDER BY since LIMIT %s
 """
 NEXT_DUE = "SELECT min(due_us) FROM delivery WHERE state = 'accepted'"
+# Of a row relayed before too: published again, it gets its time anew before it counts as lost.
 MARK_RELAYED = """
 UPDATE delivery SET state = 'relayed', changed_us = %s
-WHERE exchange_id = %s AND attempt = %s AND state = 'accepted'
+WHERE exchange_id = %s AND attempt = %s AND state IN ('accepted', 'relayed')
 """
 # A claimed event was evidently relayed: setting the state keeps the relay from publishing it again.
 CLAIM = """

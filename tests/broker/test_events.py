@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -165,6 +165,28 @@ async def test_what_the_broker_lost_is_published_again(bus: Bus) -> None:
     bus.relay.wake()
     await bus.ended(event)
     memory.forget(url)
+
+
+async def test_what_was_published_again_gets_its_time_anew(bus: Bus) -> None:
+    event = await bus.accept()
+    (due,) = await bus.store.due_deliveries(bus.now, 0, 10)
+    await bus.store.mark_relayed([due], bus.now)
+    bus.pass_seconds(3_600)
+    relay = Relay(bus.store, Confirming(), clock_us=lambda: bus.now, limits=Limits())
+    for _ in range(5):
+        await relay.round()
+    assert relay.relayed == 1
+    assert await bus.status(event) == ("relayed", 0, None)
+
+
+class Confirming:
+    """A broker that takes everything and hands nothing out."""
+
+    async def publish(self, deliveries: Sequence[DueDelivery]) -> Sequence[str | None]:
+        return [None] * len(deliveries)
+
+    async def depths(self) -> dict[str, int]:
+        return {}
 
 
 async def test_events_are_accepted_while_the_broker_is_down_and_delivered_later(
