@@ -322,6 +322,9 @@ class DeliveryHandler:
         if conflict is not None:
             self._metrics.count("delivery-stale")
             _LOG.info("delivery-stale", exchange=attempt.context.exchange_id, conflict=conflict.kind)
+            if conflict.kind == "ended":
+                # The journal has its end already: without this its row would be delivered for ever.
+                await self._store.commit(Unit(delivery=unit.delivery))
         return conflict is None
 
     @staticmethod

@@ -13,11 +13,12 @@ from uuid import UUID
 import orjson
 
 from integrator.exchange import Context, IntegratorError, InvalidRequest
+from integrator.gateway.errors import OutcomeUnknown
 from integrator.gateway.eventbody import seal_event
 from integrator.gateway.http import RawHeaders
 from integrator.gateway.pipeline import Ended, close_later, end_row, record_row, refuse
 from integrator.gateway.plane import Plane
-from integrator.gateway.recording import commit
+from integrator.gateway.recording import Uncertain, commit
 from integrator.gateway.runtime import FlowRuntime
 from integrator.store.units import AcceptRow, Conflict, IdempotencyRow, RecordRow, Unit
 
@@ -46,7 +47,8 @@ async def accept(plane: Plane, flow: FlowRuntime, context: Context, value: Any, 
     except IntegratorError as error:
         close_later(plane, flow, context, "failed", error)
         plane.metrics.refused(error.reason)
-        return Ended(error)
+        # It may be accepted all the same: the status address will tell.
+        return Ended(OutcomeUnknown() if isinstance(error, Uncertain) else error)
     if conflict is not None:
         return await _again(plane, flow, context, conflict, unit)
     context.previous = row.leaf_hash
@@ -69,7 +71,8 @@ def _accept_row(plane: Plane, context: Context, exchange_id: bytes, body: bytes,
 
 
 def _claim(plane: Plane, context: Context, exchange_id: bytes, key: str, body: bytes) -> IdempotencyRow:
-    secret = plane.keyring.current("index")
+    # The oldest key, not the current one: a key added meanwhile must not make a repeated event new.
+    secret = plane.keyring.oldest("index")
     return IdempotencyRow(
         party=context.party or "",
         flow=context.flow,

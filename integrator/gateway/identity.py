@@ -153,7 +153,7 @@ class Identity:
 
     async def _row(self, key_id: str, now: int) -> KeyRow | None:
         kept = self._rows.get(key_id)
-        if kept is not None and now - kept[0] < self._kept_us:
+        if kept is not None and 0 <= now - kept[0] < self._kept_us:  # below 0: the clock was set back
             return kept[1]
         try:
             row = await self._store.find_key(key_id)

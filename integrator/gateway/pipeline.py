@@ -30,7 +30,7 @@ from integrator.exchange import (
 from integrator.gateway.errors import OutcomeUnknown, after_the_route, error_info
 from integrator.gateway.plane import Plane
 from integrator.gateway.policy import Granted
-from integrator.gateway.recording import commit
+from integrator.gateway.recording import Uncertain, commit
 from integrator.gateway.runtime import FlowRuntime
 from integrator.store.units import RecordRow, Unit
 from integrator.telemetry import log
@@ -65,15 +65,18 @@ async def run(
     `render` makes the answer of what may be released, before the end record, because a failure
     there is an end of another kind. `render_no_data` is given where no data has an answer.
     """
+    # Open from here on: cancelled inside the commit nobody knows, and a successor has to look.
+    plane.open[context.exchange_id] = context.received_us
     try:
         row = record_row(plane, flow, context, "received")
         await commit(plane.store, Unit([row]))
     except IntegratorError as unwritten:
         close_later(plane, flow, context, "failed", unwritten)
+        if not isinstance(unwritten, Uncertain):
+            plane.open.pop(context.exchange_id, None)
         plane.metrics.refused(unwritten.reason)
         return Ended(unwritten)
     context.previous = row.leaf_hash
-    plane.open[context.exchange_id] = context.received_us
     body = b""
     error: IntegratorError | None = None
     try:
@@ -228,12 +231,22 @@ def record_row(plane: Plane, flow: FlowRuntime | None, context: Context, kind: s
 def close_later(
     plane: Plane, flow: FlowRuntime | None, context: Context, kind: str, error: IntegratorError
 ) -> None:
-    """Keep an end record for when the database can be written again."""
+    """Keep an end record for when the database can be written again.
+
+    Where `error` is Uncertain, the first record of the exchange is looked up before.
+    """
     _withdraw(context, error)
+
+    def remake(previous: bytes | None) -> RecordRow:
+        context.previous = previous
+        return record_row(plane, flow, context, kind)
+
     try:
-        plane.unwritten.keep(record_row(plane, flow, context, kind))
+        row = record_row(plane, flow, context, kind)
     except NotRecorded:
         plane.unwritten.lost += 1
+    else:
+        plane.unwritten.keep(row, remake if isinstance(error, Uncertain) else None)
 
 
 def _seconds(context: Context) -> float:

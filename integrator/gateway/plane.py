@@ -34,18 +34,19 @@ def wall_us() -> int:
 class Today:
     """The date in Belgium, where grants begin and end at midnight. Looked up once a day."""
 
-    __slots__ = ("_now_us", "_text", "_until_us")
+    __slots__ = ("_from_us", "_now_us", "_text", "_until_us")
 
     _ZONE = ZoneInfo("Europe/Brussels")
 
     def __init__(self, now_us: Callable[[], int]) -> None:
         self._now_us = now_us
-        self._text, self._until_us = "", 0
+        self._text, self._from_us, self._until_us = "", 0, 0
 
     def __call__(self) -> str:
         """The ISO date."""
         now = self._now_us()
-        if now >= self._until_us:
+        if not self._from_us <= now < self._until_us:  # also where the clock was set back
+            self._from_us = now
             moment = datetime.fromtimestamp(now / 1_000_000, self._ZONE)
             midnight = datetime.combine(moment.date() + timedelta(days=1), datetime.min.time(), self._ZONE)
             self._text, self._until_us = moment.date().isoformat(), int(midnight.timestamp() * 1_000_000)
@@ -109,7 +110,7 @@ class Plane:
         context.organisation = consumer.organisation
         if consumer is not caller.party:
             context.on_behalf_of = consumer.organisation
-        granted, rule = decide(flow.grants, runtime.purposes, consumer.id, asked, self.today())
+        granted, rule = decide(flow.grants, runtime.purposes, consumer.id, asked, self.today(), context.entry)
         _authorise(context, granted, rule)
         take_quota(self.quotas, granted, consumer.id)
         return granted

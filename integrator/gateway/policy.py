@@ -106,6 +106,10 @@ class Granted:
     minimise: Minimiser
     key: tuple[str, int]  # names its buckets: flow and place among the flow's grants
 
+    def covers(self, entry: str) -> bool:
+        """Whether the grant holds at this kind of entry (`rest`, `soap`)."""
+        return not self.grant.entries or entry in self.grant.entries
+
 
 class Grants:
     """The grants of one flow, found by consumer party and purpose."""
@@ -128,12 +132,16 @@ class Grants:
                 for purpose in grant.purposes:
                     self._by_party_and_purpose.setdefault((party, purpose), []).append(granted)
 
-    def find(self, party: str, purpose: str, on_date: str) -> Granted | None:
-        """The first grant in file order that is valid on this ISO date."""
+    def find(self, party: str, purpose: str, on_date: str, entry: str = "rest") -> Granted | None:
+        """The first grant in file order that covers this kind of entry and this ISO date."""
         for granted in self._by_party_and_purpose.get((party, purpose), ()):
-            if granted.valid_from <= on_date <= granted.valid_until:
+            if granted.valid_from <= on_date <= granted.valid_until and granted.covers(entry):
                 return granted
         return None
+
+    def covers(self, party: str, purpose: str, entry: str) -> bool:
+        """Whether any grant of the party for the purpose covers this kind of entry, valid or not."""
+        return any(g.covers(entry) for g in self._by_party_and_purpose.get((party, purpose), ()))
 
     def purposes(self, party: str) -> Iterable[str]:
         """The purposes for which the party has any grant, valid now or not."""
@@ -147,12 +155,17 @@ def _minimiser(flow: Flow, grant: Grant) -> Minimiser:
 
 
 def decide(
-    grants: Grants, rules: Mapping[str, PurposeRule], party: str, asked: Asked, on_date: str
+    grants: Grants,
+    rules: Mapping[str, PurposeRule],
+    party: str,
+    asked: Asked,
+    on_date: str,
+    entry: str = "rest",
 ) -> tuple[Granted, PurposeRule]:
     """The grant this request is made under, and its purpose.
 
-    Raises Refused: `no-grant`, `purpose-missing`, `purpose-not-granted`, `grant-not-valid`,
-    `dossier-…`, `agent-missing`.
+    Raises Refused: `no-grant`, `purpose-missing`, `purpose-not-granted`, `entry-not-granted`,
+    `grant-not-valid`, `dossier-…`, `agent-missing`.
     """
     purposes = grants.purposes(party)
     if not purposes:
@@ -162,8 +175,10 @@ def decide(
         raise Refused("say for which purpose you ask", reason="purpose-missing")
     if purpose not in purposes or purpose not in rules:
         raise Refused("this party has no grant for this flow and purpose", reason="purpose-not-granted")
-    granted = grants.find(party, purpose, on_date)
+    granted = grants.find(party, purpose, on_date, entry)
     if granted is None:
+        if not grants.covers(party, purpose, entry):
+            raise Refused("the grant does not cover this kind of entry", reason="entry-not-granted")
         raise Refused("the grant is not valid today: ask the flow's owner", reason="grant-not-valid")
     rule = rules[purpose]
     rule.check(asked.dossier, asked.inscription)

@@ -22,6 +22,7 @@ from integrator.store.units import (
     RecordRow,
     StoreOverloaded,
     StoreUnavailable,
+    StoreUncertain,
     Unit,
     UnitRefused,
 )
@@ -30,15 +31,22 @@ from integrator.telemetry import log
 _LOG = log.get("gateway")
 
 
+class Uncertain(NotRecorded):
+    """The database was lost while it wrote: the rows may be there or not. Look before deciding."""
+
+
 async def commit(store: Store, unit: Unit) -> Conflict | None:
     """Write a unit; return once it is durable, or its conflict.
 
-    Raises NotRecorded, or Overloaded where too many units wait already.
+    Raises NotRecorded (Uncertain where it may be written all the same), or Overloaded where too
+    many units wait already.
     """
     try:
         return await store.commit(unit)
     except StoreOverloaded:
         raise Overloaded("too many exchanges wait for the journal: try again later") from None
+    except StoreUncertain:
+        raise Uncertain from None
     except StoreUnavailable:
         raise NotRecorded("the journal cannot be written now: try again later") from None
     except UnitRefused:
@@ -46,36 +54,62 @@ async def commit(store: Store, unit: Unit) -> Conflict | None:
         raise NotRecorded("the journal refused this record; its exchange id finds it") from None
 
 
+Remake = Callable[[bytes | None], RecordRow]
+"""Makes the end record again, following the record of this leaf hash."""
+
+
 class Unwritten:
     """End records that wait for the database, oldest first; beyond the bound they are only counted."""
 
     def __init__(self, store: Store, bound: int, still_open: dict[str, int]) -> None:
         self._store, self._bound, self._open = store, bound, still_open
-        self._rows: dict[bytes, RecordRow] = {}
+        self._rows: dict[bytes, tuple[RecordRow, Remake | None]] = {}
         self.lost = 0
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def keep(self, row: RecordRow) -> None:
-        """Write this end record later."""
-        if len(self._rows) < self._bound:
-            self._rows[row.exchange_id] = row
-        else:
+    def keep(self, row: RecordRow, remake: Remake | None = None) -> bool:
+        """Write this end record later; False where there is no room.
+
+        `remake` where nobody knows whether the exchange's first record was written: it is looked up
+        first, and an event that turns out to be accepted goes on instead.
+        """
+        if len(self._rows) >= self._bound:
             self.lost += 1
+            return False
+        self._rows[row.exchange_id] = (row, remake)
+        return True
 
     async def write(self) -> None:
         """Try to write what waits, until the database refuses again.
 
         An exchange that has its end record already (the connection broke during COMMIT) is done.
         """
-        for exchange_id, row in list(self._rows.items()):
+        for exchange_id, (kept, remake) in list(self._rows.items()):
             try:
-                await commit(self._store, Unit([row]))
-            except (NotRecorded, Overloaded):
+                row = kept if remake is None else await self._looked_up(exchange_id, remake)
+                if row is not None:
+                    await self._store.commit(Unit([row]))
+            except (StoreUnavailable, StoreOverloaded):
                 return
+            except UnitRefused:
+                # It would be refused for ever and hold up all others; its first record stays open
+                # until the next start closes it.
+                _LOG.error("unit-refused", records=[kept.type])
+                self.lost += 1
+                del self._rows[exchange_id]
+                continue
             self._rows.pop(exchange_id, None)
             self._open.pop(str(UUID(bytes=exchange_id)), None)
+
+    async def _looked_up(self, exchange_id: bytes, remake: Remake) -> RecordRow | None:
+        if await self._store.delivery(exchange_id) is not None:
+            return None
+        records = await self._store.records_of(exchange_id)
+        if any(record.final for record in records):
+            return None
+        return remake(records[0].leaf_hash if records else None)
 
 
 class Upkeep:

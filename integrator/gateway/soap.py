@@ -164,7 +164,8 @@ class _Call:
             consumer = caller.party  # refused later, with its reason
         granted = set(entry.flow.grants.purposes(consumer.id))
         known = [purpose for purpose in candidates if purpose in granted]
-        return (known or list(candidates) or ["unknown"])[0]
+        here = [p for p in known if entry.flow.grants.covers(consumer.id, p, "soap")]
+        return (here or known or list(candidates) or ["unknown"])[0]
 
     # --- answers ---
 

@@ -185,6 +185,12 @@ REASONS: dict[str, tuple[str, str, str, str]] = {
         "Ihre Organisation hat keine Berechtigung für diesen Datenfluss und diesen Zweck.",
         "Your organisation has no grant for this flow and purpose.",
     ),
+    "entry-not-granted": (
+        "L'autorisation ne couvre pas ce type d'accès.",
+        "De machtiging geldt niet voor dit soort toegang.",
+        "Die Berechtigung gilt nicht für diese Art des Zugangs.",
+        "The grant does not cover this kind of entry.",
+    ),
     "grant-not-valid": (
         "L'autorisation n'est pas valable aujourd'hui.",
         "De machtiging is vandaag niet geldig.",

@@ -3,7 +3,8 @@
 Four purposes: `details` encrypts the personal half of records, `index` makes the HMACs they are
 found by, `bodies` encrypts messages at rest, `credentials` keys the hashes of API keys. The file is
 JSON, mode 0600: {"keys": [{"id": "details-1", "purpose": "details", "secret": "<base64>"}]}; the
-last key of a purpose is the current one. Only the embedded mode creates it by itself.
+last key of a purpose is the current one, the first `index` key also names idempotency claims (take
+it out only after `Limits.idempotency_seconds`). Only the embedded mode creates the file by itself.
 """
 
 from __future__ import annotations
@@ -129,6 +130,10 @@ class Keyring:
     def current(self, purpose: str) -> Key:
         """The key new data is written with."""
         return self._current[purpose]
+
+    def oldest(self, purpose: str) -> Key:
+        """The first key of a purpose in the file: for what must stay the same over a rotation."""
+        return next(key for key in self._by_id.values() if key.purpose == purpose)
 
     def get(self, key_id: str) -> Key:
         """The key of this id. Raises KeyringError where the file lacks it."""

@@ -19,7 +19,7 @@ from integrator.security.limits import Limits
 from integrator.site.compiled import Delivery
 from integrator.store.migrate import migrate
 from integrator.store.open import open_store
-from integrator.store.units import StoreUnavailable, UnitRefused
+from integrator.store.units import StoreUnavailable, Unit, UnitRefused
 from integrator.telemetry import log
 from tests.gateway.deliveries import (
     EVENT,
@@ -337,3 +337,17 @@ async def test_a_dead_letter_the_database_refuses_is_recorded_without_its_detail
     assert (leaf["type"], leaf["attempts"], leaf["error"]["category"]) == ("dead-lettered", 1, "refused")
     assert "previous" in leaf
     assert "authorisation" not in leaf
+
+
+async def test_an_event_whose_exchange_has_its_end_already_is_not_delivered_for_ever(bench: Bench) -> None:
+    exchange = await bench.accept()
+
+    async def end_elsewhere(seen: Exchange) -> None:
+        row = bench.journal.record("failed", seen.context, now_us=T0, final=True)
+        await bench.store.commit(Unit([row]))
+
+    bench.routes.act = end_elsewhere
+    await bench.handler(exchange, FLOW, 0)
+    assert await bench.status(exchange) == ("delivered", 0, None)
+    types = [record.type for record in await bench.store.records_of(exchange)]
+    assert types == ["received", "failed"]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from integrator.gateway.eventbody import open_event
+from integrator.security.keyring import Key, Keyring
 from integrator.store.api import ClaimedDelivery
 from integrator.store.units import StoreUnavailable
 from tests.gateway.doubles import NISS, World
@@ -115,3 +116,13 @@ async def test_a_duplicate_that_cannot_be_recorded(world: World):
     world.store.fail = lambda unit: StoreUnavailable() if unit.accept is None else None
     answer = await world.notify(**{"idempotency-key": "k1"})
     assert answer.status == 503
+
+
+async def test_a_repeated_event_is_known_over_a_rotation_of_the_index_key(world: World):
+    first = await world.notify(**{"idempotency-key": "k1"})
+    rotated = Keyring([*world.keys, Key("index-2", "index", b"n" * 32)])
+    assert rotated.current("index").id == "index-2"
+    world.gateway.plane.keyring = rotated
+    again = await world.notify(**{"idempotency-key": "k1"})
+    assert (again.status, again.json["exchange"]) == (202, first.json["exchange"])
+    assert len(world.store.deliveries) == 1

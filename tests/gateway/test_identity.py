@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import replace
 
 import pytest
 
@@ -106,7 +107,6 @@ async def test_a_revoked_or_expired_key(world: World):
 
 
 async def test_a_revocation_works_at_once_where_the_cache_is_told(world: World):
-    from dataclasses import replace
 
     assert (await world.consult()).status == 200
     ((key_id, row),) = world.store.keys.items()
@@ -187,3 +187,13 @@ def test_the_grant_of_an_event_is_found_again(world: World):
     assert ask("vanished", "municipal/namur", "environmental-permit", day) is None
     assert ask("permit-notification", "municipal/namur", "environmental-permit", "2019-12-31") is None
     assert ask("permit-notification", "municipal/namur", "environmental-permit", "2099-12-31") == found
+
+
+async def test_a_key_is_not_kept_longer_because_the_clock_was_set_back():
+    now = [2_000_000_000_000_000]
+    world = World(FunctionRoutes({"flow:person-consult": person}), {}, now=lambda: now[0]).build()
+    assert (await consult(world, "127.0.0.1")).status == 200
+    key_id = next(iter(world.store.keys))
+    world.store.keys[key_id] = replace(world.store.keys[key_id], revoked_us=1)
+    now[0] -= 3_600_000_000
+    assert (await consult(world, "127.0.0.1")).status == 401

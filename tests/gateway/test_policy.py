@@ -100,3 +100,34 @@ def test_a_grant_begins_and_ends_at_midnight_in_belgium():
     assert today() == "2026-12-31"
     now[0] += 1_000_000
     assert today() == "2027-01-01"
+
+
+def test_a_grant_for_rest_alone_is_none_at_the_soap_door():
+    only = Grants(flow("f", grants=(grant("a", purposes=("free",), agent="optional", entries=("rest",)),)))
+    asked = Asked(purpose="free")
+    assert decide(only, RULES, "a", asked, "2026-06-01", "rest")
+    with pytest.raises(Refused) as caught:
+        decide(only, RULES, "a", asked, "2026-06-01", "soap")
+    assert caught.value.reason == "entry-not-granted"
+
+
+def test_another_grant_may_cover_the_other_door():
+    both = Grants(
+        flow(
+            "f",
+            grants=(
+                grant("a", purposes=("free",), agent="optional", entries=("rest",)),
+                grant("a", purposes=("free",), agent="optional", entries=("soap",), fields=("identity",)),
+            ),
+        )
+    )
+    granted, _ = decide(both, RULES, "a", Asked(purpose="free"), "2026-06-01", "soap")
+    assert granted.grant.fields == ("identity",)
+
+
+def test_the_date_follows_a_clock_that_is_set_back():
+    now = [1_900_000_000_000_000]
+    today = Today(lambda: now[0])
+    assert today() == "2030-03-17"
+    now[0] = 1_780_000_000_000_000
+    assert today() == "2026-05-28"
