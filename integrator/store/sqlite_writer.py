@@ -1,7 +1,8 @@
 """The one thread that writes to SQLite: natural group commit.
 
 While one batch commits, the next gathers in a list the loop appends to, and goes on gathering as long
-as each turn of the loop brings more units; the loop is woken once a batch. Short changes (leases, keys, sealing) are jobs; those waiting together share a transaction.
+as each turn of the loop brings more units; the loop is woken once a batch. Short changes (leases,
+keys, sealing) are jobs; those waiting together share a transaction.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ T = TypeVar("T")
 Job = Callable[[sqlite3.Connection], Any]
 
 _CLAIMED_BY = CLAIMED_BY.replace("%s", "?")
+_TAGS_IN_SMALL_RUNS = 8_192  # joining them holds the writer up for some 10 ms
 _IO_ERROR = sqlite3.SQLITE_IOERR
 _DATA_ERRORS = (
     sqlite3.IntegrityError,
@@ -96,6 +98,8 @@ class Writer:
         self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
         for statement in sqlite_batch.PREPARE:
             connection.execute(statement)
+        last_run, self._small_tags = connection.execute(sqlite_batch.RUN_STATE).fetchone()
+        self._tag_run: int = last_run or sqlite_batch.SMALL_RUNS
         self._thread.start()
 
     # --- on the loop ---
@@ -150,9 +154,13 @@ class Writer:
                 self._run_jobs()
             batch = [] if self._gathered else take(self._waiting, self._units_per_batch)
             if batch:
-                outcomes = self._write([unit for unit, _ in batch])
+                units = [unit for unit, _ in batch]
+                outcomes = self._write(units)
                 failpoints.hit("commit-after")
                 self._loop.call_soon_threadsafe(settle, batch, outcomes)
+                self._small_tags += sum([len(record.tags) for unit in units for record in unit.records])
+                if self._small_tags >= _TAGS_IN_SMALL_RUNS:
+                    self._join_runs()
                 continue
             # The flag is set before the last look: what is gathered after that look sees it and wakes us.
             self._idle = True
@@ -182,7 +190,7 @@ class Writer:
         connection = self._connection
         try:
             if not gated and not failpoints.armed():
-                connection.execute(sqlite_batch.INSERT, sqlite_batch.pack(units, self._process_id))
+                connection.execute(sqlite_batch.INSERT, self._pack(units))
                 return [None] * len(units)
             connection.execute("BEGIN IMMEDIATE")
             outcomes = self.insert(connection, units)
@@ -208,8 +216,24 @@ class Writer:
         passed = [unit for unit, outcome in zip(units, outcomes, strict=True) if outcome is None]
         _move(connection, passed)
         if passed:
-            connection.execute(sqlite_batch.INSERT, sqlite_batch.pack(passed, self._process_id))
+            connection.execute(sqlite_batch.INSERT, self._pack(passed))
         return outcomes
+
+    def _pack(self, units: Sequence[Unit]) -> tuple[object, ...]:
+        self._tag_run += 1
+        return sqlite_batch.pack(units, self._process_id, self._tag_run)
+
+    def _join_runs(self) -> None:
+        """Join the small runs of tags into one; where that fails they wait for the next time."""
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(sqlite_batch.JOIN_RUNS)
+            connection.execute(sqlite_batch.DROP_RUNS)
+            connection.execute("COMMIT")
+        except sqlite3.Error:
+            self._roll_back()
+        self._small_tags = 0
 
     def _claim(self, connection: sqlite3.Connection, units: Sequence[Unit], outcomes: list[Outcome]) -> None:
         """Write the idempotency claims; a unit whose key is taken gets its conflict."""
