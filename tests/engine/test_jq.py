@@ -34,7 +34,7 @@ FUNCTIONS = (
     "strings", "numbers", "objects", "arrays", "scalars", "iterables", "tonumber", "(objects | to_entries | from_entries)", "explode",
     "keys_unsorted", "fromjson", "sqrt", "@json", "@base64", "@html", "@uri", "@csv", "@text",
 )  # fmt: skip
-WITH_FILTER = ("map({})", "select({})", "first({})", "[{}]", "({})?", "any({})", "all({})", "with_entries(select({}))",
+WITH_FILTER = ("map({})", "select({})", "first({})", "[{}]", "({})?", "any({})", "all({})", "(objects | with_entries(select({})))",
                "sort_by({})", "group_by({})", "limit(2; {})", "map_values({})", "try ({}) catch 7", "last({})",
                "unique_by({})", "min_by({})", "max_by({})", "-({})")  # fmt: skip
 WITH_TEXT = ("has({})", "split({})", "join({})", "startswith({})", "endswith({})", "(strings | ltrimstr({}))", "(strings | rtrimstr({}))",
