@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -98,6 +98,3 @@ def opened(url: str, tmp_path: Path) -> Callable[..., Any]:
 async def store(opened: Callable[..., Any]) -> AsyncIterator[Store]:
     async with opened() as it:
         yield it
-
-
-Waiter = Callable[..., Awaitable[None]]
