@@ -8,40 +8,15 @@ otherwise `run` is a generator function. `env` holds variables (None while there
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from integrator.engine.jq import functions
+from integrator.engine.jq.calls import compile_call
 from integrator.engine.jq.errors import JqError, JqSyntaxError, JqUnsupportedError
+from integrator.engine.jq.filters import Env, Filter, binary, many, mapped_by
 from integrator.engine.jq.formats import FORMATS, text_of
 from integrator.engine.jq.parser import IDENTITY, Ast
 from integrator.engine.jq.values import CALCULATIONS, COMPARISONS, cut, index, items, truthy, type_name
-
-Env = dict[str, Any] | None
-_NONE = object()
-
-
-class Filter(NamedTuple):
-    """A compiled filter."""
-
-    one: bool
-    run: Callable[[Any, Env], Any]
-
-
-def outputs(found: Filter, value: Any, env: Env) -> Any:
-    """The outputs of a filter, as something to iterate over."""
-    return (found.run(value, env),) if found.one else found.run(value, env)
-
-
-def many(found: Filter) -> Callable[[Any, Env], Any]:
-    """The filter's function in its generator form."""
-    if not found.one:
-        return found.run
-    run = found.run
-
-    def single(value: Any, env: Env) -> Iterator[Any]:
-        yield run(value, env)
-
-    return single
 
 
 def compile_filter(tree: Ast, names: frozenset[str] = frozenset()) -> Filter:
@@ -118,7 +93,7 @@ def _path(keys: tuple[str, ...], base: Filter, tree: Ast) -> Filter:
 
     if tree == IDENTITY:
         return Filter(one=True, run=lambda value, _env: follow(value))
-    return _mapped(base, follow)
+    return mapped_by(base, follow)
 
 
 def _field(key: str, base: Filter, tree: Ast) -> Filter:
@@ -127,19 +102,7 @@ def _field(key: str, base: Filter, tree: Ast) -> Filter:
             return value.get(key)
         return index(value, key)
 
-    return Filter(one=True, run=field) if tree == IDENTITY else _mapped(base, field)
-
-
-def _mapped(base: Filter, work: Callable[[Any], Any]) -> Filter:
-    run = base.run
-    if base.one:
-        return Filter(one=True, run=lambda value, env: work(run(value, env)))
-
-    def mapped(value: Any, env: Env) -> Iterator[Any]:
-        for item in run(value, env):
-            yield work(item)
-
-    return Filter(one=False, run=mapped)
+    return Filter(one=True, run=field) if tree == IDENTITY else mapped_by(base, field)
 
 
 def _slice(tree: Ast, names: frozenset[str]) -> Filter:
@@ -211,21 +174,6 @@ def _comma(tree: Ast, names: frozenset[str]) -> Filter:
     return Filter(one=False, run=comma)
 
 
-def binary(left: Filter, right: Filter, work: Callable[[Any, Any], Any]) -> Filter:
-    """A function of two filters' outputs; the right one varies slowest, as in jq."""
-    first, second = left.run, right.run
-    if left.one and right.one:
-        return Filter(one=True, run=lambda value, env: work(first(value, env), second(value, env)))
-    each, others = many(left), many(right)
-
-    def combine(value: Any, env: Env) -> Iterator[Any]:
-        for other in others(value, env):
-            for item in each(value, env):
-                yield work(item, other)
-
-    return Filter(one=False, run=combine)
-
-
 def _calculate(tree: Ast, names: frozenset[str]) -> Filter:
     return binary(compile_filter(tree[2], names), compile_filter(tree[3], names), CALCULATIONS[tree[1]])
 
@@ -240,7 +188,7 @@ def _compare(tree: Ast, names: frozenset[str]) -> Filter:
 
 
 def _negate(tree: Ast, names: frozenset[str]) -> Filter:
-    return _mapped(compile_filter(tree[1], names), functions.negate)
+    return mapped_by(compile_filter(tree[1], names), functions.negate)
 
 
 def _logical(tree: Ast, names: frozenset[str]) -> Filter:
@@ -370,7 +318,7 @@ def _text(tree: Ast, names: frozenset[str]) -> Filter:
     for part in parts:
         if isinstance(part, str):
             literal = part
-            found = _mapped(found, lambda before, literal=literal: before + literal)  # type: ignore[misc]
+            found = mapped_by(found, lambda before, literal=literal: before + literal)  # type: ignore[misc]
         else:
             found = binary(found, part, lambda before, item: before + write(item))
     return found
@@ -436,211 +384,10 @@ def _foreach(tree: Ast, names: frozenset[str]) -> Filter:
     return Filter(one=False, run=fold)
 
 
-# --- calls ---
-
-
 def _call(tree: Ast, names: frozenset[str]) -> Filter:
-    _, name, arguments = tree
-    special = _SPECIAL.get((name, len(arguments)))
-    if special is not None:
-        return special(tuple(compile_filter(argument, names) for argument in arguments))
-    plain = functions.PLAIN.get((name, len(arguments)))
-    if plain is None:
-        raise JqUnsupportedError(f"{name}/{len(arguments)}")
-    filters = [compile_filter(argument, names) for argument in arguments]
-    if not filters:
-        return Filter(one=True, run=lambda value, _env: plain(value))
-    if len(filters) == 1:
-        return binary(Filter(one=True, run=lambda value, _env: value), filters[0], plain)
-    first, second = filters
-    pairs = binary(first, second, lambda left, right: (left, right))
-    return binary(
-        Filter(one=True, run=lambda value, _env: value), pairs, lambda value, pair: plain(value, *pair)
-    )
+    return compile_call(tree[1], tuple(compile_filter(argument, names) for argument in tree[2]))
 
 
-def _generated(work: Callable[..., Iterator[Any]]) -> Callable[[tuple[Filter, ...]], Filter]:
-    def make(arguments: tuple[Filter, ...]) -> Filter:
-        listed = [many(argument) for argument in arguments]
-        return Filter(one=False, run=lambda value, env: work(value, env, *listed))
-
-    return make
-
-
-def _collected(work: Callable[..., Any]) -> Callable[[tuple[Filter, ...]], Filter]:
-    def make(arguments: tuple[Filter, ...]) -> Filter:
-        listed = [many(argument) for argument in arguments]
-        return Filter(one=True, run=lambda value, env: work(value, env, *listed))
-
-    return make
-
-
-def _select(arguments: tuple[Filter, ...]) -> Filter:
-    test = arguments[0]
-    check = test.run
-    if test.one:
-
-        def select_one(value: Any, env: Env) -> Any:
-            return (value,) if truthy(check(value, env)) else ()
-
-        return Filter(one=False, run=select_one)
-
-    def select(value: Any, env: Env) -> Iterator[Any]:
-        for found in check(value, env):
-            if truthy(found):
-                yield value
-
-    return Filter(one=False, run=select)
-
-
-def _map(arguments: tuple[Filter, ...]) -> Filter:
-    body = arguments[0]
-    run = body.run
-    if body.one:
-        return Filter(one=True, run=lambda value, env: [run(item, env) for item in items(value)])
-    return Filter(one=True, run=lambda value, env: [o for item in items(value) for o in run(item, env)])
-
-
-def _limit(value: Any, env: Env, counts: Any, each: Any) -> Iterator[Any]:
-    for count in counts(value, env):
-        left = int(count)
-        if left <= 0:
-            continue
-        for item in each(value, env):
-            yield item
-            left -= 1
-            if left == 0:
-                break
-
-
-def _first(value: Any, env: Env, each: Any) -> Iterator[Any]:
-    for item in each(value, env):
-        yield item
-        return
-
-
-def _last(value: Any, env: Env, each: Any) -> Iterator[Any]:
-    found: Any = _NONE
-    for found in each(value, env):  # noqa: B007 - the last one counts
-        pass
-    if found is not _NONE:
-        yield found
-
-
-def _range(value: Any, env: Env, *bounds: Any) -> Iterator[Any]:
-    starts, ends = bounds if len(bounds) > 1 else ((lambda _value, _env: (0,)), bounds[0])
-    for start in starts(value, env):
-        for end in ends(value, env):
-            yield from functions.count_up(start, end)
-
-
-def _error(value: Any, env: Env, messages: Any) -> Iterator[Any]:
-    for message in messages(value, env):
-        raise functions.user_error(message)
-    yield from ()
-
-
-def _any(decided: bool) -> Callable[..., bool]:
-    def test(value: Any, env: Env, *parts: Any) -> bool:
-        each, check = parts if len(parts) > 1 else ((lambda v, _env: items(v)), parts[0])
-        for item in each(value, env):
-            for found in check(item, env):
-                if truthy(found) is decided:
-                    return decided
-        return not decided
-
-    return test
-
-
-def _with_entries(value: Any, env: Env, change: Any) -> Any:
-    changed = [out for entry in functions.to_entries(value) for out in change(entry, env)]
-    return functions.from_entries(changed)
-
-
-def _keyed(work: Callable[[list[tuple[Any, Any]]], Any]) -> Callable[..., Any]:
-    def by(value: Any, env: Env, key: Any) -> Any:
-        if not isinstance(value, list):
-            raise JqError(f"{type_name(value)} cannot be sorted, as it is not an array")
-        return work([(list(key(item, env)), item) for item in value])
-
-    return by
-
-
-def _isvalid(value: Any, env: Env, each: Any) -> bool:
-    try:
-        for _ in each(value, env):
-            pass
-    except JqError:
-        return False
-    return True
-
-
-def _map_values(value: Any, env: Env, change: Any) -> Any:
-    if isinstance(value, dict):
-        firsts = ((key, next(iter(change(item, env)), _NONE)) for key, item in value.items())
-        return {key: item for key, item in firsts if item is not _NONE}
-    return [next(iter(outs)) for item in items(value) if (outs := list(change(item, env)))]
-
-
-def _walk(value: Any, env: Env, change: Any) -> Iterator[Any]:
-    if isinstance(value, dict):
-        value = {key: out for key, item in value.items() for out in _first(item, env, _walker(change))}
-    elif isinstance(value, list):
-        value = [out for item in value for out in _walk(item, env, change)]
-    yield from change(value, env)
-
-
-def _walker(change: Any) -> Any:
-    return lambda value, env: _walk(value, env, change)
-
-
-def _exchange(kind: str) -> Callable[[tuple[Filter, ...]], Filter]:
-    def make(arguments: tuple[Filter, ...]) -> Filter:
-        def read(_value: Any, env: Env, names: Any) -> Iterator[Any]:
-            for name in names(_value, env):
-                yield functions.of_exchange(kind, (env or {}).get(functions.EXCHANGE), name)
-
-        return _generated(read)(arguments)
-
-    return make
-
-
-def _empty(_arguments: tuple[Filter, ...]) -> Filter:
-    return Filter(one=False, run=lambda _value, _env: iter(()))
-
-
-_SPECIAL: dict[tuple[str, int], Callable[[tuple[Filter, ...]], Filter]] = {
-    ("empty", 0): _empty,
-    ("select", 1): _select,
-    ("map", 1): _map,
-    ("map_values", 1): _collected(_map_values),
-    ("with_entries", 1): _collected(_with_entries),
-    ("first", 1): _generated(_first),
-    ("last", 1): _generated(_last),
-    ("limit", 2): _generated(_limit),
-    ("range", 1): _generated(_range),
-    ("range", 2): _generated(_range),
-    ("error", 1): _generated(_error),
-    ("any", 1): _collected(_any(decided=True)),
-    ("any", 2): _collected(_any(decided=True)),
-    ("all", 1): _collected(_any(decided=False)),
-    ("all", 2): _collected(_any(decided=False)),
-    ("isvalid", 1): _collected(_isvalid),
-    ("sort_by", 1): _collected(_keyed(functions.sorted_items)),
-    ("group_by", 1): _collected(_keyed(functions.grouped)),
-    ("unique_by", 1): _collected(_keyed(functions.unique)),
-    ("min_by", 1): _collected(_keyed(functions.smallest)),
-    ("max_by", 1): _collected(_keyed(functions.largest)),
-    ("walk", 1): _generated(_walk),
-    ("recurse", 0): lambda _arguments: _recurse((), frozenset()),
-    ("header", 1): _exchange("header"),
-    ("property", 1): _exchange("property"),
-    ("variable", 1): _exchange("variable"),
-}
-for _kind, _test in functions.TYPE_FILTERS.items():
-    _SPECIAL[(_kind, 0)] = lambda _arguments, test=_test: _select(
-        (Filter(one=True, run=lambda v, _e: test(v)),)
-    )  # type: ignore[misc]
 _COMPILERS: dict[str, Callable[[Ast, frozenset[str]], Filter]] = {
     "identity": _identity,
     "literal": _literal,
