@@ -162,7 +162,17 @@ def test_decimals_keep_their_digits() -> None:
 
 
 @pytest.mark.parametrize(
-    "program", ["del(.a)", ".a |= 5", "paths", 'sub("a"; "b")?', ".a += 1", '[splits(", ")?]']
+    "program",
+    [
+        "del(.a)",
+        "{env: .a, input} | del(.input)",
+        '.a |= "env \\(.)"',
+        ".a |= 5",
+        "paths",
+        'sub("a"; "b")?',
+        ".a += 1",
+        '[splits(", ")?]',
+    ],
 )
 def test_other_programs_run_on_libjq(program: str) -> None:
     value = {"a": 1, "b": [2]}

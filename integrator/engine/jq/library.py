@@ -7,141 +7,32 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jq
 
 from integrator.engine.javatypes import compact
 from integrator.engine.jq.errors import JqError
+from integrator.engine.jq.lexer import Token, tokens
 
-ALLOWED = frozenset(
-    [
-        "path",
-        "paths",
-        "leaf_paths",
-        "del",
-        "delpaths",
-        "setpath",
-        "to_number",
-        "tojson",
-        "fromjson",
-        "sub",
-        "gsub",
-        "scan",
-        "match",
-        "capture",
-        "splits",
-        "ascii",
-        "indices",
-        "rindex",
-        "index",
-        "todate",
-        "fromdate",
-        "date",
-        "dateadd",
-        "datesub",
-        "gmtime",
-        "mktime",
-        "strftime",
-        "strptime",
-        "fromdateiso8601",
-        "todateiso8601",
-        "combinations",
-        "input_line_number",
-        "isnan",
-        "isinfinite",
-        "isnormal",
-        "infinite",
-        "nan",
-        "log",
-        "log2",
-        "log10",
-        "exp",
-        "exp2",
-        "pow",
-        "floor",
-        "sqrt",
-        "ltrimstr",
-        "rtrimstr",
-        "tojson",
-        "getpath",
-        "pick",
-        "have_literal_numbers",
-        "limit",
-        "first",
-        "last",
-        "nth",
-        "until_never",
-        "map",
-        "select",
-        "map_values",
-        "with_entries",
-        "to_entries",
-        "from_entries",
-        "keys",
-        "values",
-        "length",
-        "has",
-        "in",
-        "inside",
-        "contains",
-        "startswith",
-        "endswith",
-        "split",
-        "join",
-        "add",
-        "any",
-        "all",
-        "min",
-        "max",
-        "min_by",
-        "max_by",
-        "sort",
-        "sort_by",
-        "group_by",
-        "unique",
-        "unique_by",
-        "reverse",
-        "flatten",
-        "tostring",
-        "tonumber",
-        "type",
-        "not",
-        "empty",
-        "error",
-        "test",
-        "ascii_downcase",
-        "ascii_upcase",
-        "explode",
-        "implode",
-        "now",
-        "objects",
-        "arrays",
-        "strings",
-        "numbers",
-        "booleans",
-        "nulls",
-        "iterables",
-        "scalars",
-        "walk",
-        "transpose",
-        "trim",
-        "ltrim",
-        "rtrim",
-        "abs",
-        "round",
-        "ceil",
-        "fabs",
-        "recurse_down",
-        "splits",
-        "getpath",
-        "todate",
-        "keys_unsorted",
-    ]
-) - {"input_line_number", "until_never", "recurse_down", "have_literal_numbers"}
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_WORD = re.compile(r"(?<![.\w$@])[A-Za-z_]\w*")
+ALLOWED = frozenset([
+    "abs", "add", "all", "any", "arrays", "ascii", "ascii_downcase", "ascii_upcase", "booleans",
+    "capture", "ceil", "combinations", "contains", "date", "dateadd", "datesub", "del", "delpaths",
+    "empty", "endswith", "error", "exp", "exp2", "explode", "fabs", "first", "flatten", "floor",
+    "from_entries", "fromdate", "fromdateiso8601", "fromjson", "getpath", "gmtime", "group_by",
+    "gsub", "has", "implode", "in", "index", "indices", "infinite", "inside", "isinfinite", "isnan",
+    "isnormal", "iterables", "join", "keys", "keys_unsorted", "last", "leaf_paths", "length",
+    "limit", "log", "log10", "log2", "ltrim", "ltrimstr", "map", "map_values", "match", "max",
+    "max_by", "min", "min_by", "mktime", "nan", "not", "now", "nth", "nulls", "numbers", "objects",
+    "path", "paths", "pick", "pow", "reverse", "rindex", "round", "rtrim", "rtrimstr", "scalars",
+    "scan", "select", "setpath", "sort", "sort_by", "split", "splits", "sqrt", "startswith",
+    "strftime", "strings", "strptime", "sub", "test", "to_entries", "toarray", "todate",
+    "todateiso8601", "tojson", "tonumber", "tostring", "transpose", "trim", "type", "unique",
+    "unique_by", "values", "walk", "with_entries",
+])  # fmt: skip
+"""Functions that end, and that see their input alone."""
+
 _KEYWORDS = frozenset(
     [
         "if",
@@ -161,19 +52,31 @@ _KEYWORDS = frozenset(
         "null",
     ]
 )
-_REFUSED = re.compile(
-    r"\$ENV|\$__|\b(env|input|inputs|debug|stderr|import|include|def|label|halt\w*|recurse|repeat|while|until|range|getpath/|input_filename|get_search_list|ltrimstr/)\b"
-)
 
 
 def refused_names(text: str) -> list[str]:
-    """The names in a program that libjq must not run here, in its strings' interpolations, too."""
-    found = set(_REFUSED.findall(text)) | ({"$ENV"} if "$ENV" in text or "$__" in text else set())
-    # Interpolations hide code in strings: such strings are read as code, others are left out.
-    code = _STRING.sub(lambda match: match[0] if "\\(" in match[0] else '""', text)
-    objects_keys = set(re.findall(r"([A-Za-z_]\w*)\s*:", code))
-    words = set(_WORD.findall(re.sub(r'"[^"\\]*"', '""', code)))
-    return sorted((found - {""}) | (words - ALLOWED - _KEYWORDS - objects_keys))
+    """The names in a program that libjq must not run here. Raises JqSyntaxError."""
+    return sorted(set(_names(tokens(text))))
+
+
+def _names(listed: list[Token]) -> Iterator[str]:
+    brackets: list[str] = []
+    for index, token in enumerate(listed):
+        if token.kind == "string":  # its interpolations are code, too
+            for part in token.value:
+                if isinstance(part, list):
+                    yield from _names(part)
+        elif token.kind == "op" and token.value in ("{", "(", "["):
+            brackets.append(token.value)
+        elif token.kind == "op" and token.value in ("}", ")", "]"):
+            if brackets:
+                brackets.pop()
+        elif token.kind == "variable":
+            if token.value == "$ENV" or token.value.startswith("$__"):
+                yield token.value
+        elif token.kind == "name" and token.value not in ALLOWED | _KEYWORDS:
+            if not (brackets and brackets[-1] == "{" and listed[index - 1].value in ("{", ",")):
+                yield token.value  # not the key of an object
 
 
 def compile_program(text: str) -> Callable[[Any], list[Any]]:

@@ -54,7 +54,10 @@ def compile_program(text: str) -> Program:
 
 
 def _on_library(text: str, what: str) -> Program:
-    refused = library.refused_names(text)
+    try:
+        refused = library.refused_names(text)
+    except JqSyntaxError as error:
+        raise ExpressionError(error.message, "Correct the jq program.") from None
     if refused:
         names = ", ".join(refused)
         raise ExpressionError(
