@@ -75,8 +75,9 @@ def _names(listed: list[Token]) -> Iterator[str]:
             if token.value == "$ENV" or token.value.startswith("$__"):
                 yield token.value
         elif token.kind == "name" and token.value not in ALLOWED | _KEYWORDS:
-            if not (brackets and brackets[-1] == "{" and listed[index - 1].value in ("{", ",")):
-                yield token.value  # not the key of an object
+            key = brackets and brackets[-1] == "{" and listed[index - 1].value in ("{", ",")
+            if not key:
+                yield token.value
 
 
 def compile_program(text: str) -> Callable[[Any], list[Any]]:
