@@ -30,11 +30,18 @@ _XML_OPTIONS: dict[str, Any] = {
 }
 _ELEMENT_START = re.compile(rb"<[A-Za-z_:\x80-\xff]")
 _XML_VERSION = re.compile(rb"""<\?xml\s+version\s*=\s*["']1\.0["']""")
+# UTF-8, XML 1.0 and the root element at once: such a document has no place for a DOCTYPE.
+_PLAIN_START = re.compile(
+    rb"""(?:<\?xml version=["']1\.0["'](?: encoding=["'][Uu][Tt][Ff]-8["'])?\?>\s*)?<[A-Za-z_]"""
+)
 
 
 def xml_parser() -> etree.XMLParser:
     """A hardened lxml parser, for callers that must hand one to a library (schemas of the site)."""
     return etree.XMLParser(**_XML_OPTIONS)
+
+
+_PARSER = xml_parser()  # locks itself, and keeps nothing of a document
 
 
 def parse_xml(data: bytes, limits: Limits = DEFAULT) -> etree._Element:
@@ -43,11 +50,12 @@ def parse_xml(data: bytes, limits: Limits = DEFAULT) -> etree._Element:
     Raises InvalidRequest with reason `xml-malformed`, `xml-doctype`, `xml-version`,
     `xml-instruction` or `xml-limit`.
     """
-    doctype = data.find(b"<!DOCTYPE")
+    plain = _PLAIN_START.match(data)
+    doctype = data.find(b"<!DOCTYPE") if plain is None else -1
     if doctype >= 0 and not _ELEMENT_START.search(data, 0, doctype):
         raise InvalidRequest("XML with a DOCTYPE is refused: remove it", reason="xml-doctype")
     try:
-        root = etree.fromstring(data, xml_parser())
+        root = etree.fromstring(data, _PARSER)
     except etree.XMLSyntaxError as error:
         line, column = error.position
         raise InvalidRequest(
@@ -55,17 +63,22 @@ def parse_xml(data: bytes, limits: Limits = DEFAULT) -> etree._Element:
         ) from None
     except ValueError:
         raise InvalidRequest("the body is not XML text", reason="xml-malformed") from None
-    info: Any = root.getroottree().docinfo
-    if info.doctype or info.internalDTD is not None:
-        raise InvalidRequest("XML with a DOCTYPE is refused: remove it", reason="xml-doctype")
-    if info.xml_version != "1.0" or (data[:5] == b"<?xml" and not _XML_VERSION.match(data)):
-        raise InvalidRequest("only XML 1.0 is accepted", reason="xml-version")
+    if plain is None:
+        _check_prolog(root, data)
     if data.find(b"<?", 5 if data[:5] == b"<?xml" else 0) >= 0:
         _refuse_instructions(root)
     # What has few brackets and equal signs is within every limit: most messages skip the walk.
     if data.count(b"<") > 2 * limits.xml_depth or data.count(b"=") > limits.xml_attributes_per_element:
         _check_xml_limits(root, limits)
     return root
+
+
+def _check_prolog(root: etree._Element, data: bytes) -> None:
+    info: Any = root.getroottree().docinfo
+    if info.doctype or info.internalDTD is not None:
+        raise InvalidRequest("XML with a DOCTYPE is refused: remove it", reason="xml-doctype")
+    if info.xml_version != "1.0" or (data[:5] == b"<?xml" and not _XML_VERSION.match(data)):
+        raise InvalidRequest("only XML 1.0 is accepted", reason="xml-version")
 
 
 def _refuse_instructions(root: etree._Element) -> None:
