@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ class Town:
     run: RunFile
     endpoints: dict[str, str]
     keys: dict[str, str]
+    notified: list[str] = field(default_factory=list)  # events this town sent and may still wait for
 
     def consult(self, number: str | None = None, *, party: str = "municipal/namur", **changes: Any) -> Answer:
         """Flow A over REST."""
@@ -53,7 +54,10 @@ class Town:
         """Flow B."""
         body = json.dumps({**notification(), **(changes or {})}).encode()
         why = replace(reasons(), idempotency_key=key)
-        return send(self.bus.address, "POST", NOTIFY, body, key=self.keys["municipal/namur"], why=why)
+        answer = send(self.bus.address, "POST", NOTIFY, body, key=self.keys["municipal/namur"], why=why)
+        if answer.status == 202:
+            self.notified.append(answer.json()["exchange"])
+        return answer
 
     def status(self, exchange: str, party: str = "municipal/namur") -> Answer:
         """Where an exchange stands."""

@@ -2,11 +2,26 @@
 
 from uuid import uuid4
 
+import pytest
+
 from tests.bus.conftest import PLATFORM
+
+
+FINAL = ("delivered", "dead-lettered")
 
 
 def state(town, exchange):
     return town.status(exchange).json()
+
+
+@pytest.fixture(autouse=True)
+def nothing_under_way(town, eventually):
+    """A fault planned for the next delivery must not meet one of an earlier test."""
+
+    yield
+    for exchange in town.notified:
+        eventually(lambda: state(town, exchange)["state"], lambda found: found in FINAL)
+    town.notified.clear()
 
 
 def test_an_event_is_accepted_and_delivered_once(town, eventually):
