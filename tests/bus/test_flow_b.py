@@ -6,7 +6,6 @@ import pytest
 
 from tests.bus.conftest import PLATFORM
 
-
 FINAL = ("delivered", "dead-lettered")
 
 
@@ -20,7 +19,7 @@ def nothing_under_way(town, eventually):
 
     yield
     for exchange in town.notified:
-        eventually(lambda: state(town, exchange)["state"], lambda found: found in FINAL)
+        eventually(lambda it=exchange: state(town, it)["state"], lambda found: found in FINAL)
     town.notified.clear()
 
 
