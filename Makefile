@@ -12,7 +12,7 @@ PY := .venv/bin/python
 help: ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
-run: ## Start the bus with its sandbox on 127.0.0.1:$(PORT) and send a few exchanges (PORT=..., VAR=...)
+run: ## Start the bus with its sandbox on 127.0.0.1:8080 and send a few exchanges (PORT=..., VAR=...)
 	@python3 tools/environment.py run
 	@exec $(PY) -m integrator.cli run --sandbox --demo --log-level warning --port $(PORT) --var $(VAR) --site $(SITE)
 

@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from integrator.broker.bus import Broker
+from integrator.broker.link import BrokerRefused
 from integrator.broker.relay import Relay
 from integrator.contracts.binder import Binder
 from integrator.contracts.contract import Contract
@@ -37,7 +38,7 @@ from integrator.outbound.sender import Outbound
 from integrator.security.limits import DEFAULT
 from integrator.site.compiled import CompiledSite, RouteSource
 from integrator.site.content_hash import content_hash
-from integrator.store.units import StoreUnavailable, Unit
+from integrator.store.units import StoreOverloaded, StoreUnavailable, Unit
 from integrator.telemetry import log
 from integrator.telemetry.metrics import Metrics
 
@@ -60,20 +61,22 @@ class Bus:
     def __init__(self, base: Foundations) -> None:
         self.base, self.options = base, base.options
         self.metrics = Metrics()
-        self.control_token = secrets.token_urlsafe(32)
+        self.control_token = self.options.control_token or secrets.token_urlsafe(32)
         self.failure: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.pool = Pool(limits=self.options.limits, connections=512)
         self.anchor = Anchor(self.options.anchor, self.options.origin)
         self.sealer = Sealer(base.store, self.anchor, now_us, on_pass=self._sealed)
         self._outbound: Outbound | None = None
         self._depths: dict[tuple[str, str], int] = {}
+        self._beaten = True  # whether the last beat reached the database
+        self._not_followed: str | None = None  # the site another process activated and this one cannot run
         self._tasks: list[asyncio.Task[None]] = []
         self._activating = asyncio.Lock()
 
     # --- life ---
 
-    async def start(self) -> None:
-        """Ready to answer when this returns. Raises StartRefusedError with the remedy."""
+    async def prepare(self) -> None:
+        """Everything that can be refused or take long; may be cancelled. Raises StartRefusedError."""
         base = self.base
         try:
             await self.sealer.prepare()
@@ -91,8 +94,14 @@ class Bus:
             raise StartRefusedError("\n".join([str(error), *lines])) from error
         except (AnchorRefused, StoreUnavailable, StartProblems) as error:
             raise StartRefusedError(str(error)) from error
-        self._wire()
-        await self.broker.start()
+
+    async def start(self) -> None:
+        """Ready to answer when this returns; after `prepare`. Raises StartRefusedError."""
+        try:
+            self._wire()
+            await self.broker.start()
+        except BrokerRefused as error:
+            raise StartRefusedError(str(error)) from error
         self.relay.start()
         self.gateway.start()
         self._spawn("sealer", self.sealer.run())
@@ -158,10 +167,14 @@ class Bus:
     # --- the site ---
 
     async def _first_site(self) -> CompiledSite:
-        """The site directory as it is now: from the store where it is known, else compiled."""
-        wanted = content_hash(self.options.site)
+        """The site directory as it is now: from the store where it is known, else compiled.
+
+        A worker that is started again takes the active site: a death must not activate anything.
+        """
         store = self.base.store
-        if await store.active_site() == wanted:
+        active = await store.active_site()
+        wanted = active if self.options.restarted and active else content_hash(self.options.site)
+        if active == wanted:
             known = await store.load_site(wanted)
             if known is not None:
                 return CompiledSite.from_plain(orjson.loads(known))
@@ -177,17 +190,19 @@ class Bus:
         Raises SiteRefusedError; the former site then stays.
         """
         async with self._activating:
-            wanted = content_hash(self.options.site)
-            if wanted == self.runtime.site.hash:
+            wanted, running = content_hash(self.options.site), hasattr(self, "gateway")
+            if wanted == (self.runtime.site.hash if running else await self.base.store.active_site()):
                 return wanted, False
             data = await compile_in_child(self.options.site)
             site = CompiledSite.from_plain(orjson.loads(data))
             try:
-                runtime = self._build(site)
+                # Where no bus runs, the next start builds it, with what it is told then.
+                runtime = self._build(site) if running else None
             except StartProblems as error:
                 raise SiteRefusedError([_problem(text) for text in error.problems]) from error
             await self._record_activation(site, data)
-            self._swap(runtime)
+            if runtime is not None:
+                self._swap(runtime)
             return site.hash, True
 
     async def _record_activation(self, site: CompiledSite, data: bytes) -> None:
@@ -196,13 +211,25 @@ class Bus:
         await self.base.store.activate_site(site.hash, data, Unit(records=[act]))
 
     async def _follow_site(self) -> None:
-        """Load what another process activated."""
-        active = await self.base.store.active_site()
-        if active is None or active == self.runtime.site.hash or self._activating.locked():
+        """Load what another process activated; where this one cannot, it goes on with what it has."""
+        if self._activating.locked():
             return
-        data = await self.base.store.load_site(active)
-        if data is not None:
-            self._swap(self._build(CompiledSite.from_plain(orjson.loads(data))))
+        async with self._activating:
+            active = await self.base.store.active_site()
+            if active is None or active in (self.runtime.site.hash, self._not_followed):
+                return
+            data = await self.base.store.load_site(active)
+            if data is None:
+                return
+            try:
+                runtime = self._build(CompiledSite.from_plain(orjson.loads(data)))
+            except Exception as error:  # whatever it is, exchanges go on under the former site
+                self._not_followed = active
+                problems = error.problems if isinstance(error, StartProblems) else None
+                _LOG.error("site-not-followed", site=active, problems=problems, exc_info=error)
+                return
+            self._not_followed = None
+            self._swap(runtime)
 
     def _swap(self, runtime: Runtime) -> None:
         # Running exchanges hold the former runtime; it goes when the last of them ends.
@@ -252,7 +279,13 @@ class Bus:
 
     def control(self, site: Callable[[], CompiledSite]) -> Control:
         """What operators may do to this bus."""
-        return Control(self.base, site, self.activate, self.control_token, self.anchor, now_us)
+        return Control(
+            self.base, site, self.activate, self.control_token, self.anchor, now_us, forget=self._forget
+        )
+
+    def _forget(self, key_id: str) -> None:
+        if hasattr(self, "gateway"):  # else no bus runs that could remember the key
+            self.gateway.plane.identity.forget(key_id)
 
     async def stored_site(self) -> CompiledSite:
         """The active site without running it. Raises StartRefusedError before the first activation."""
@@ -286,7 +319,8 @@ class Bus:
             try:
                 oldest = self.gateway.oldest_open_us()
                 await base.store.beat(base.process_id, now_us(), oldest, self.runtime.site.hash)
-                self._depths = await base.store.delivery_counts()
+                # What went away is 0 now, not what it was last.
+                self._depths = dict.fromkeys(self._depths, 0) | await base.store.delivery_counts()
                 if not self.options.single:
                     await self._follow_site()
                     await close_orphans(
@@ -296,15 +330,19 @@ class Bus:
                         now_us=now_us(),
                         dead_before_us=self.options.dead_before_us,
                     )
+                self._beaten = True
+            except StoreOverloaded:
+                self.metrics.count("beat-missed")  # busy, and that is no reason to end
             except StoreUnavailable:
                 self.metrics.count("beat-missed")
+                self._beaten = False
 
     async def _housekeeping(self) -> None:
         """Forget idempotency claims and dead letters' bodies that are past their time."""
         kept_us = self.options.limits.dead_letter_seconds * 1_000_000
         while True:
             await asyncio.sleep(UPKEEP_SECONDS)
-            with contextlib.suppress(StoreUnavailable):
+            with contextlib.suppress(StoreUnavailable, StoreOverloaded):
                 await self.base.store.expire(now_us(), now_us() - kept_us)
 
     # --- how it is ---
@@ -315,7 +353,7 @@ class Bus:
         return {
             "gateway": "UP",
             "journal": "DOWN" if self.sealer.failure else "DEGRADED" if late else "UP",
-            "store": "DEGRADED" if self.gateway.unwritten else "UP",
+            "store": "DOWN" if not self._beaten else "DEGRADED" if self.gateway.unwritten else "UP",
             "broker": "UP" if self.broker.up else "DEGRADED",
         }
 

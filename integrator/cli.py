@@ -11,20 +11,36 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from typer.exceptions import TyperException
 
 import integrator
 
 app = typer.Typer(
     name="integrator",
     help="The Walloon integrator: governed, traceable, fast exchanges between public bodies.",
+    epilog="Examples:  integrator run --sandbox --demo  ·  integrator check  ·  integrator journal list",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-key_app = typer.Typer(help="API keys of parties.", no_args_is_help=True)
-journal_app = typer.Typer(help="Read the journal; every reading is itself recorded.", no_args_is_help=True)
-keyring_app = typer.Typer(help="The bus's own secret keys.", no_args_is_help=True)
-site_app = typer.Typer(help="The site: flows, adapters, parties.", no_args_is_help=True)
+key_app = typer.Typer(
+    help="API keys of parties.", epilog="Example:  integrator key list", no_args_is_help=True
+)
+journal_app = typer.Typer(
+    help="Read the journal; every reading is itself recorded.",
+    epilog="Example:  integrator journal list --limit 50",
+    no_args_is_help=True,
+)
+keyring_app = typer.Typer(
+    help="The bus's own secret keys.",
+    epilog="Example:  integrator keyring create /run/secrets/integrator-keys.json",
+    no_args_is_help=True,
+)
+site_app = typer.Typer(
+    help="The site: flows, adapters, parties.",
+    epilog="Example:  integrator site schemas --site /srv/site",
+    no_args_is_help=True,
+)
 app.add_typer(key_app, name="key")
 app.add_typer(journal_app, name="journal")
 app.add_typer(site_app, name="site")
@@ -121,9 +137,9 @@ def check(
     from integrator.authoring.check import check as find_problems
 
     if format_ not in ("text", "json"):
-        fail("--format is text or json", 2)
+        fail(f"--format {format_}: write text or json", 2)
     if not site.is_dir():
-        fail(f"no directory {site}", 2)
+        fail(f"there is no directory {site}: name the site's own with --site", 2)
     problems = find_problems(site)
     text = report.as_json(problems) if format_ == "json" else report.as_text(problems, colour=out.is_terminal)
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
@@ -142,12 +158,19 @@ def activate(var: VarOption = VAR) -> None:
     out.print(f"active: {done['site']}" + ("" if done["changed"] else " (unchanged)"))
 
 
-@site_app.command("schemas")
+@site_app.command("schemas", epilog="Example:  integrator site schemas --site .")
 def schemas(site: SiteOption = HERE) -> None:
     """Write the editor schemas and reference pages that are generated from the models."""
-    from integrator.authoring.generate import main as generate
+    from integrator.authoring.generate import write_all
 
-    raise typer.Exit(generate([str(site)]))
+    if not site.is_dir():
+        fail(f"there is no directory {site}: name the site's own with --site", 2)
+    try:
+        written = write_all(site)
+    except OSError as error:
+        fail(f"{error.filename} cannot be written ({error.strerror}): correct its owner or mode")
+    for path in written:
+        out.print(escape(str(path)))
 
 
 # --- keys ---------------------------------------------------------------------------------------
@@ -166,13 +189,13 @@ def key_add(
     err.print(f"key {made['id']} of {made['party']}, valid until {made['expires']}. It is not shown again.")
 
 
-@key_app.command("list", epilog="Example:  integrator key list")
-def key_list(var: VarOption = VAR) -> None:
-    """List the keys, without their secrets."""
-    table = Table("id", "party", "label", "expires", "revoked")
-    for row in control_call(var, "GET", "/api/keys"):
-        table.add_row(row["id"], row["party"], row["label"], row["expires"] or "never", row["revoked"] or "")
-    out.print(table)
+@key_app.command("list", epilog="Examples:  integrator key list  ·  integrator key list --all")
+def key_list(
+    all_: Annotated[bool, typer.Option("--all", help="Revoked keys too.")] = False, var: VarOption = VAR
+) -> None:
+    """List the keys, without their secrets; JSON lines where standard output is not a terminal."""
+    rows = [row for row in control_call(var, "GET", "/api/keys") if all_ or not row["revoked"]]
+    print_table(rows, ("id", "party", "label", "expires", *(("revoked",) if all_ else ())))
 
 
 @key_app.command("revoke", epilog="Example:  integrator key revoke 1f2e3d4c5b6a7988")
@@ -193,7 +216,7 @@ def keyring_create(path: Annotated[Path, typer.Argument(help="A file that does n
     try:
         Keyring.create(path)
     except OSError as error:
-        fail(f"{path}: {error.strerror}")
+        fail(f"{path}: {error.strerror}; name a file that is not there yet, in a directory you may write")
     out.print(f"{path}: keep a copy apart from the database; without it records cannot be opened")
 
 
@@ -205,7 +228,9 @@ def keyring_enrol(var: VarOption = VAR) -> None:
     from integrator.site.settings import SettingsError, load_settings
 
     try:
-        known = enrol_offline(Options.of(load_settings({"var": var})))
+        options = Options.of(load_settings({"var": var}))
+        refuse_nothing_there(options)
+        known = enrol_offline(options)
     except (SettingsError, StartRefusedError) as error:
         fail(str(error))
     out.print(f"the database knows: {', '.join(known)}")
@@ -347,11 +372,14 @@ def doctor(site: SiteOption = HERE, var: VarOption = VAR) -> None:
     problems = find_problems(site) if site.is_dir() else []
     mistakes = sum(problem.severity == "error" for problem in problems)
     if mistakes:
-        findings.append(Finding("site", "failed", f"{mistakes} mistakes", "integrator check shows them"))
+        count = f"{mistakes} mistake{'' if mistakes == 1 else 's'}"
+        findings.append(Finding("site", "failed", count, f"integrator check --site {site} shows them"))
     else:
         findings.append(Finding("site", "ok", "no mistakes"))
     colours = {"ok": "green", "advice": "yellow", "failed": "red"}
-    table = Table("check", "state", "found", "what to do")
+    table = Table()
+    for name in ("check", "state", "found", "what to do"):
+        table.add_column(name, overflow="fold")
     for finding in findings:
         state = f"[{colours[finding.state]}]{finding.state}[/]"
         table.add_row(finding.name, state, escape(finding.detail), escape(finding.remedy))
@@ -375,7 +403,7 @@ def running_bus(var: Path) -> Any:
 def control_call(var: Path, method: str, path: str, wanted: Any = None) -> Any:
     """A call of the control plane: of the running bus, else of one opened for this call alone."""
     from integrator.operations import runfile
-    from integrator.operations.client import CallError, control
+    from integrator.operations.client import CallError, UnreachableError, control
 
     try:
         running = runfile.read(var)
@@ -383,6 +411,8 @@ def control_call(var: Path, method: str, path: str, wanted: Any = None) -> Any:
         return offline_call(var, method, path, wanted)
     try:
         return control(running, method, path, wanted)
+    except UnreachableError:  # killed, and its process id given to another: the store's lock knows
+        return offline_call(var, method, path, wanted)
     except CallError as error:
         fail(str(error))
 
@@ -394,12 +424,22 @@ def offline_call(var: Path, method: str, path: str, wanted: Any) -> Any:
     from integrator.site.settings import SettingsError, load_settings
 
     try:
-        status, answer = control_offline(Options.of(load_settings({"var": var})), method, path, wanted)
+        options = Options.of(load_settings({"var": var}))
+        refuse_nothing_there(options)
+        status, answer = control_offline(options, method, path, wanted)
     except (SettingsError, StartRefusedError) as error:
         fail(str(error))
     if status >= 400:
         fail(str(answer.get("detail") if isinstance(answer, dict) else answer))
     return answer
+
+
+def refuse_nothing_there(options: Any) -> None:
+    """End with one line where no bus has run: a command that reads makes no database."""
+    from integrator.foundations import has_database
+
+    if options.single and not has_database(options):
+        fail(f"no bus has run from {options.var} yet: start one with `integrator run`, or name its --var")
 
 
 def journal_call(var: Path, command: str, arguments: dict[str, Any], who: str, why: str) -> Any:
@@ -416,20 +456,38 @@ def print_json(value: Any) -> None:
 def print_records(found: Any) -> None:
     """Records as a table, or as JSON lines where standard output is not a terminal."""
     records = found["records"] if isinstance(found, dict) else found
+    print_table(records, ("index", "time", "flow", "party", "type", "outcome", "exchange"))
+
+
+def print_table(rows: Any, names: tuple[str, ...]) -> None:
+    """Rows as a table of those columns, or whole as JSON lines where nobody reads along."""
     if not out.is_terminal:
-        for record in records:
-            sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+        for row in rows:
+            sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
         return
-    names = ("index", "time", "flow", "party", "type", "outcome", "exchange")
-    table = Table(*names)
-    for record in records:
-        table.add_row(*(str("" if record.get(name) is None else record.get(name)) for name in names))
+    table = Table()
+    for name in names:  # identifiers are copied from here: they are never cut
+        table.add_column(name, no_wrap=name in ("id", "exchange"), overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(str("" if row.get(name) is None else row.get(name))) for name in names))
     out.print(table)
 
 
 def main() -> None:
-    """The console script."""
-    app()
+    """The console script: a wrong option is one line that says what to do, never a traceback."""
+    try:
+        status = app(prog_name="integrator", standalone_mode=False)
+    except TyperException as error:
+        context = getattr(error, "ctx", None)
+        if not error.format_message() or type(error).__name__ == "NoArgsIsHelpError":
+            sys.exit(error.exit_code)  # the help was printed
+        command = context.command_path if context is not None else "integrator"
+        line = " ".join(error.format_message().split()).rstrip(".")
+        err.print(f"[bold red]error:[/] {escape(line)}: see `{command} --help`")
+        sys.exit(error.exit_code)
+    except typer.Abort:
+        sys.exit(130)
+    sys.exit(status if isinstance(status, int) else 0)
 
 
 if __name__ == "__main__":

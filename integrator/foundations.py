@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -39,7 +40,8 @@ class Options:
     """What a bus process is told. `worker` is 0 for the only process, else which of several.
 
     `overrides` are the simulators' addresses by adapter id, where the sandbox stands in, and
-    `companions` the process ids of what runs beside the bus.
+    `companions` the process ids of what runs beside the bus. A supervisor gives its workers one
+    `control_token`, and says which were `restarted` after a death.
     """
 
     site: Path = Path()
@@ -61,6 +63,8 @@ class Options:
     limits: Limits = DEFAULT
     overrides: Mapping[str, str] = field(default_factory=dict)
     companions: dict[str, int] = field(default_factory=dict)
+    control_token: str = ""
+    restarted: bool = False
 
     @classmethod
     def of(cls, settings: Settings, **more: Any) -> Options:
@@ -115,6 +119,8 @@ def check_options(options: Options) -> None:
         )
     if options.workers > 1 and options.broker.startswith("memory"):
         raise StartRefusedError("workers share their queues through RabbitMQ: give --broker amqp://…")
+    if options.workers > 1 and options.sandbox:
+        raise StartRefusedError("the sandbox is for one process: leave --workers or --sandbox out")
     if options.sandbox and options.host not in ("127.0.0.1", "::1", "localhost"):
         raise StartRefusedError("the sandbox has demo keys: it listens on loopback only, leave --host out")
 
@@ -164,6 +170,12 @@ def _keyring(options: Options) -> Keyring:
     return Keyring.load(options.key_file)
 
 
+def has_database(options: Options) -> bool:
+    """Whether the SQLite database is there already."""
+    place = locate(options.database, options.var).path
+    return place is not None and place.exists()
+
+
 async def _migrate(options: Options) -> None:
     """Bring the database to this code's schema, in a child: the bus never loads what that needs."""
     marker, place = options.var / "schema", locate(options.database, options.var).path
@@ -171,10 +183,11 @@ async def _migrate(options: Options) -> None:
     if known and place is not None and place.exists():
         return
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "integrator.store.migrate", options.database, str(options.var),
-        stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+        sys.executable, "-m", "integrator.store.migrate", "-", str(options.var),
+        stdin=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
-    _, complaint = await child.communicate()
+    # Not an argument: the URL may hold a password, and arguments are everybody's to read.
+    _, complaint = await child.communicate(options.database.encode())
     if child.returncode:
         lines = complaint.decode("utf-8", "replace").strip().splitlines()
         raise StoreRefused(lines[-1] if lines else "the database cannot be migrated")
@@ -182,4 +195,5 @@ async def _migrate(options: Options) -> None:
 
 
 def _schema_marker(options: Options) -> str:
-    return f"{options.database} {SCHEMA_VERSION}\n"
+    database = hashlib.sha256(options.database.encode()).hexdigest()  # the URL may hold a password
+    return f"{database} {SCHEMA_VERSION}\n"

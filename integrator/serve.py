@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +21,7 @@ from uvicorn.server import Server
 
 from integrator.app import Bus
 from integrator.foundations import Foundations, Options, StartRefusedError, check_options, foundations
-from integrator.operations import runfile, workers
+from integrator.operations import connections, runfile, workers
 from integrator.security.limits import Limits
 from integrator.telemetry import log
 
@@ -33,11 +34,17 @@ def serve(options: Options) -> int:
     """Run until SIGINT or SIGTERM; the exit status. Raises StartRefusedError with what to do."""
     check_options(options)
     log.configure(options.log_level)
-    with _sandbox(options) as overrides:
+    connections.raise_file_limit()
+    if options.worker:
+        token, again = os.environ.get(workers.CONTROL_TOKEN, ""), workers.RESTARTED in os.environ
+        options = replace(options, control_token=token, restarted=again)
+    # The socket first: a port in use is the usual refusal.
+    with contextlib.closing(_listen(options)) as listener, _sandbox(options) as overrides:
         options = replace(options, overrides={**overrides, **options.overrides})
         if options.workers > 1 and not options.worker:
+            listener.close()  # the workers bind it, each for itself
             return _supervise(options)
-        return uvloop.run(_serve(options))
+        return uvloop.run(_serve(options, listener))
 
 
 def control_offline(options: Options, method: str, path: str, wanted: Any) -> tuple[int, Any]:
@@ -68,20 +75,55 @@ def enrol_offline(options: Options) -> list[str]:
     return uvloop.run(run())
 
 
-async def _serve(options: Options) -> int:
-    listener = _listen(options)
+async def _serve(options: Options, listener: socket.socket) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    with contextlib.closing(listener):
-        async with foundations(options) as base:
-            bus = Bus(base)
-            await bus.start()
-            try:
-                return await _answer(bus, base, listener, stop)
-            finally:
-                await bus.stop()
+    watching = loop.create_task(_with_supervisor(stop)) if options.worker else None
+    try:
+        return await _run(options, listener, stop)
+    finally:
+        if watching is not None:
+            watching.cancel()
+
+
+async def _with_supervisor(stop: asyncio.Event) -> None:
+    """Stop this worker once its supervisor is gone: nobody would stop it or start it again."""
+    supervisor = os.getppid()
+    while os.getppid() == supervisor:  # noqa: ASYNC110 - the kernel tells it in no other way
+        await asyncio.sleep(1.0)
+    _LOG.warning("supervisor-gone")
+    stop.set()
+
+
+async def _run(options: Options, listener: socket.socket, stop: asyncio.Event) -> int:
+    async with foundations(options) as base:
+        bus = Bus(base)
+        if not await _unless(stop, bus.prepare()):
+            return 0
+        await bus.start()
+        try:
+            return await _answer(bus, base, listener, stop)
+        finally:
+            await bus.stop()
+            if options.demo:
+                sys.stdout.write(
+                    "\nStopped; what was accepted is in the database and goes on at the next start.\n"
+                )
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+    """Do the work, or give it up where the bus is told to stop; whether it was done."""
+    working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not working.done():
+        working.cancel()
+        await asyncio.wait({working})
+        return False
+    await working
+    return not stop.is_set()
 
 
 async def _answer(bus: Bus, base: Foundations, listener: socket.socket, stop: asyncio.Event) -> int:
@@ -125,7 +167,7 @@ class _Server(Server):
 def _config(app: Any, limits: Limits) -> Config:
     return Config(
         app,
-        http="httptools",
+        http=connections.bounded(limits),
         loop="none",
         lifespan="off",
         ws="none",
@@ -144,9 +186,13 @@ def _listen(options: Options) -> socket.socket:
     try:
         return workers.bind(options.host, options.port, shared=options.worker > 0)
     except OSError as error:
+        remedy = "name an address of this machine with --host"
+        if error.errno == errno.EADDRINUSE:
+            remedy = "stop what uses it, or choose another with --port (make run PORT=…)"
+        elif error.errno == errno.EACCES:
+            remedy = "choose a port above 1023 with --port"
         raise StartRefusedError(
-            f"{options.host}:{options.port} cannot be listened on ({error.strerror}): stop what uses it, "
-            "or choose another with --port (make run PORT=…)"
+            f"{options.host}:{options.port} cannot be listened on ({error.strerror}): {remedy}"
         ) from error
 
 
@@ -171,7 +217,8 @@ async def _describe(bus: Bus, base: Foundations, listener: socket.socket) -> run
         portal=f"{address}/",
         control_token=bus.control_token,
         site=str(bus.options.site.absolute()),
-        pids={"bus": os.getpid(), **bus.options.companions},
+        # Of several workers their supervisor is the bus: it is what one stops.
+        pids={"bus": os.getppid() if bus.options.worker else os.getpid(), **bus.options.companions},
         keys=keys,
         adapters=dict(bus.options.overrides),
     )
@@ -181,7 +228,8 @@ async def _demo(run: runfile.RunFile, options: Options) -> None:
     from integrator.operations.demo import show
 
     try:
-        await asyncio.to_thread(show, run, options.var)
+        colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        await asyncio.to_thread(show, run, options.var, colour=colour)
     except Exception as error:
         _LOG.error("demo-failed", exc_info=error)
         sys.stderr.write(f"the demo exchanges failed ({type(error).__name__}); the bus goes on\n")
@@ -201,7 +249,7 @@ def _sandbox(options: Options) -> Iterator[Mapping[str, str]]:
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
-            raise StartRefusedError("the sandbox did not start: see its message above")
+            raise StartRefusedError("the sandbox did not start, for the reason above")
         options.companions["sandbox"] = process.pid
         yield json.loads(line)
     finally:
@@ -211,6 +259,4 @@ def _sandbox(options: Options) -> Iterator[Mapping[str, str]]:
 
 def _supervise(options: Options) -> int:
     command = ["-m", "integrator.cli", *sys.argv[1:]]
-    listener = _listen(replace(options, worker=1))  # a port in use is said once, before any worker
-    listener.close()
     return workers.Supervisor(command, options.workers, lambda text: _LOG.warning("worker", text=text)).run()

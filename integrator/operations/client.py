@@ -16,6 +16,10 @@ class CallError(Exception):
     """The bus did not do it; the message is its own explanation."""
 
 
+class UnreachableError(CallError):
+    """Nothing answers at the bus's address."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """Status, headers (lower-case names) and body of an answer."""
@@ -41,7 +45,7 @@ def call(
     headers: Mapping[str, str] | None = None,
     seconds: float = 60.0,
 ) -> Answer:
-    """One request. Raises CallError where the bus cannot be reached."""
+    """One request. Raises UnreachableError where the bus cannot be reached."""
     parts = urlsplit(address)
     connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=seconds)
     try:
@@ -50,7 +54,9 @@ def call(
         names = {name.lower(): value for name, value in response.getheaders()}
         return Answer(response.status, names, response.read())
     except (OSError, http.client.HTTPException) as error:
-        raise CallError(f"the bus at {address} does not answer ({type(error).__name__})") from error
+        raise UnreachableError(
+            f"the bus at {address} does not answer ({type(error).__name__}): start it with `integrator run`"
+        ) from error
     finally:
         connection.close()
 

@@ -34,13 +34,16 @@ async def compile_in_child(root: Path) -> bytes:
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is the bus's to answer, which ends this child
     )
     try:
         printed, complaints = await asyncio.wait_for(child.communicate(), SECONDS)
     except TimeoutError:
-        child.kill()
-        await child.wait()
         raise SiteRefusedError([_problem(f"compiling took more than {SECONDS:.0f} s")]) from None
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
     if child.returncode == 0:
         return printed
     raise SiteRefusedError(_problems(complaints.decode("utf-8", "replace")))

@@ -19,6 +19,7 @@ from integrator.sandbox.persons import synthetic_persons
 COMMUNE = "municipal/namur"
 CONSULT, NOTIFY, SOAP = "/v1/persons/consult", "/v1/permit-notifications", "/soap/person/v3"
 DELIVERY_SECONDS = 20.0
+_PLAIN = "\x1b[0m"
 _UNKNOWN = "53480200724"  # a valid number that the sandbox's register does not have
 
 
@@ -131,12 +132,19 @@ def _delivered(run: RunFile, key: str, accepted: Answer) -> Shown:
     return Shown("where the event stands", status, state, accepted.headers.get("belgov-trace-id", "-"))
 
 
-def show(run: RunFile, var: Path, write: Callable[[str], Any] = sys.stdout.write) -> None:
+def _tint(shown: Shown) -> str:
+    return "\x1b[32m" if shown.status < 400 else "\x1b[33m"
+
+
+def show(
+    run: RunFile, var: Path, write: Callable[[str], Any] = sys.stdout.write, *, colour: bool = False
+) -> None:
     """Send the demo exchanges and print what happened, and what to try next."""
     write("\nA few exchanges through the bus:\n\n")
     try:
         for shown in exchanges(run):
-            write(f"  {shown.what:30} {shown.status}  {shown.outcome:16} {shown.exchange}\n")
+            tint, plain = (_tint(shown), _PLAIN) if colour else ("", "")
+            write(f"  {shown.what:28} {tint}{shown.status}  {shown.outcome:14}{plain} {shown.exchange}\n")
     except CallError as error:
         write(f"  {error}\n")
         return

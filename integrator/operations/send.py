@@ -56,7 +56,7 @@ def send(
 def curl(address: str, method: str, path: str, body: bytes, *, key: str, why: Justification) -> str:
     """The same request as a curl command to copy."""
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json", **why.headers()}
-    lines = [f"curl -sS -X {method} {address}{path}"]
+    lines = [f"curl -sS -X {method} {address}{path} -w '\\n%{{http_code}}\\n'"]
     lines += [f"  -H {shlex.quote(f'{name}: {value}')}" for name, value in headers.items()]
     lines.append(f"  -d {shlex.quote(body.decode())}")
     return " \\\n".join(lines)

@@ -7,6 +7,7 @@ process between a client and its worker. A worker that dies is started again, wi
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -15,6 +16,8 @@ import time
 from collections.abc import Callable, Sequence
 
 WORKER = "INTEGRATOR_WORKER"
+CONTROL_TOKEN = "INTEGRATOR_CONTROL_TOKEN"  # noqa: S105 - the variable's name
+RESTARTED = "INTEGRATOR_RESTARTED"
 _STEADY_SECONDS = 10.0
 _DELAY_SECONDS_MAX = 10.0
 _STOP_SECONDS = 30.0
@@ -45,6 +48,8 @@ class Supervisor:
         self._children: dict[int, tuple[subprocess.Popen[bytes], float]] = {}
         self._delay = 0.5
         self._stopping = False
+        # One for all: a call of the control plane may reach any worker.
+        self._shared = {CONTROL_TOKEN: secrets.token_urlsafe(32)}
 
     def run(self) -> int:
         """Run until told to stop; 0 where every worker ended well."""
@@ -57,8 +62,10 @@ class Supervisor:
             self._watch()
         return self._end()
 
-    def _start(self, slot: int) -> None:
-        environment = {**os.environ, WORKER: str(slot + 1)}
+    def _start(self, slot: int, *, again: bool = False) -> None:
+        environment = {**os.environ, **self._shared, WORKER: str(slot + 1)}
+        if again:
+            environment[RESTARTED] = "1"
         child = subprocess.Popen([sys.executable, *self._command], env=environment, start_new_session=True)
         self._children[slot] = (child, time.monotonic())
 
@@ -71,7 +78,8 @@ class Supervisor:
             self._say(f"worker {slot + 1} ended with status {status} after {lived:.0f} s; starting another")
             self._delay = 0.5 if lived > _STEADY_SECONDS else min(self._delay * 2, _DELAY_SECONDS_MAX)
             time.sleep(self._delay)
-            self._start(slot)
+            if not self._stopping:
+                self._start(slot, again=True)
 
     def _stop(self, *_: object) -> None:
         self._stopping = True

@@ -18,6 +18,7 @@ from integrator.portal.models import (
     SiteView,
 )
 from integrator.portal.services import ControlServices
+from integrator.site.problems import nearest
 
 router = APIRouter(prefix="/api")
 _token = [Depends(require_token)]
@@ -43,7 +44,9 @@ async def flow(flow_id: str, bus: Services) -> FlowView:
     """One flow."""
     found = bus.site().flows.get(flow_id)
     if found is None:
-        raise HTTPException(404, f"no flow {flow_id!r} in the active site")
+        close = nearest(flow_id, bus.site().flows)
+        remedy = f"did you mean {close!r}?" if close else "GET /api/flows lists them"
+        raise HTTPException(404, f"no flow {flow_id!r} in the active site: {remedy}")
     return FlowView.of(found)
 
 

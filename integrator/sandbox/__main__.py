@@ -16,6 +16,7 @@ from pathlib import Path
 
 from integrator.sandbox.app import Sandbox
 from integrator.site.compiled import CompiledSite
+from integrator.site.problems import SiteError
 
 
 def _arguments(arguments: list[str] | None) -> argparse.Namespace:
@@ -76,7 +77,11 @@ def main(arguments: list[str] | None = None) -> None:
     options = _arguments(arguments)
     ports = _ports(options.port)
     try:
-        asyncio.run(serve(_site(options), ports, with_parent=options.with_parent))
+        site = _site(options)
+    except SiteError as error:
+        raise SystemExit(f"{error} (integrator check --site {options.site} shows every mistake)") from None
+    try:
+        asyncio.run(serve(site, ports, with_parent=options.with_parent))
     except OSError as error:
         raise SystemExit(f"the sandbox cannot listen ({error.strerror}): choose other ports") from None
 
