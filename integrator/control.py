@@ -40,7 +40,10 @@ class Control:
         control_token: str,
         anchor: Anchor,
         now_us: Callable[[], int],
+        *,
+        forget: Callable[[str], None],
     ) -> None:
+        self._forget = forget
         self._base, self._site, self._activate, self._now_us = base, site, activate, now_us
         self._anchor = anchor
         self.control_token = control_token
@@ -94,8 +97,9 @@ class Control:
         return text, row
 
     async def revoke_key(self, key_id: str) -> bool:
-        """End a key now."""
+        """End a key now, in this process at once; others ask the store again within seconds."""
         ended = await self._base.store.revoke_key(key_id, self._now_us())
+        self._forget(key_id)
         if ended:
             await self._act("key-revoked", {"key": key_id})
         return ended

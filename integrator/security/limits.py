@@ -10,6 +10,8 @@ class Limits:
     """Named bounds with their unit last. Beyond each the caller gets a clear error, never a crash."""
 
     # what comes in
+    connections: int = 2_000
+    request_head_bytes: int = 65_536
     request_body_bytes: int = 1_048_576
     header_value_chars: int = 1_024
     json_depth: int = 64
@@ -25,6 +27,7 @@ class Limits:
     answer_header_bytes: int = 32_768
 
     # time
+    head_seconds: float = 10.0
     exchange_seconds: float = 30.0
     adapter_seconds: float = 10.0
     connect_seconds: float = 3.0

@@ -29,9 +29,11 @@ from integrator.site.read import read_yaml
 
 PREFIX = "INTEGRATOR_"
 FILE = "integrator.yaml"
-OTHER_VARIABLES = frozenset({"INTEGRATOR_FAILPOINT", "INTEGRATOR_KEY", "INTEGRATOR_WORKER"})
+OTHER_VARIABLES = frozenset(
+    PREFIX + name for name in ("FAILPOINT", "KEY", "WORKER", "CONTROL_TOKEN", "RESTARTED")
+)
 """Variables of the same prefix that are not settings: crash points of the fault tests, the key that
-`integrator send` uses, and the number a supervisor gives its worker."""
+`integrator send` uses, and what a supervisor tells its workers."""
 
 
 class SettingsError(Exception):

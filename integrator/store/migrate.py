@@ -98,12 +98,16 @@ def _connect(location: Location) -> Iterator[Connection]:
 
 
 def main(arguments: list[str]) -> int:
-    """`python -m integrator.store.migrate URL DIRECTORY`: the exit status; the reason on stderr."""
+    """`python -m integrator.store.migrate URL DIRECTORY`: the exit status; the reason on stderr.
+
+    `-` for the URL reads it from standard input, where its password is nobody else's to see.
+    """
     if len(arguments) != 2:
-        sys.stderr.write("usage: python -m integrator.store.migrate URL DIRECTORY\n")
+        sys.stderr.write("usage: python -m integrator.store.migrate URL DIRECTORY (- reads the URL)\n")
         return 2
     try:
-        migrate(arguments[0], Path(arguments[1]))
+        url = sys.stdin.read().strip() if arguments[0] == "-" else arguments[0]
+        migrate(url, Path(arguments[1]))
     except StoreRefused as error:
         sys.stderr.write(f"{error}\n")
         return 1

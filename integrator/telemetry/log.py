@@ -6,6 +6,7 @@ event passes a redaction that masks national numbers and API keys wherever they 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import sys
@@ -54,10 +55,14 @@ def _failure(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mut
 
 
 class _StandardError:
-    """One write a line, to whatever standard error is at that moment."""
+    """One write a line, to whatever standard error is at that moment.
+
+    A full disk or a reader that is gone costs the line, never the exchange it tells of.
+    """
 
     def msg(self, line: str) -> None:
-        sys.stderr.write(line + "\n")
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(line + "\n")
 
     debug = info = warning = error = critical = msg
 
