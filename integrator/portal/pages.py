@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -29,6 +30,11 @@ def _clock(microseconds: int) -> str:
     return datetime.fromtimestamp(microseconds / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def _words(title: Mapping[str, str], language: str) -> str:
+    """A title in the reader's language, else in the first that it has."""
+    return title.get(language) or next(iter(title.values()), "")
+
+
 _environment = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
@@ -37,6 +43,7 @@ _environment = Environment(
     lstrip_blocks=True,
 )
 _environment.filters["clock"] = _clock
+_environment.filters["words"] = _words
 
 
 @router.get("/", response_class=HTMLResponse)
