@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from integrator.portal.api import Services
 from integrator.portal.texts import LANGUAGES, TEXTS, choose
@@ -30,9 +31,12 @@ def _clock(microseconds: int) -> str:
     return datetime.fromtimestamp(microseconds / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _words(title: Mapping[str, str], language: str) -> str:
-    """A title in the reader's language, else in the first that it has."""
-    return title.get(language) or next(iter(title.values()), "")
+def _words(title: Mapping[str, str], language: str, otherwise: str) -> Markup:
+    """A title in the reader's language, else in one that it has, marked as such; else an id."""
+    if language in title or not title:
+        return escape(title.get(language) or otherwise)
+    other, text = next(iter(title.items()))
+    return Markup('<span lang="{}">{}</span>').format(other, text)
 
 
 _environment = Environment(
@@ -43,7 +47,7 @@ _environment = Environment(
     lstrip_blocks=True,
 )
 _environment.filters["clock"] = _clock
-_environment.filters["words"] = _words
+_environment.globals["words"] = _words
 
 
 @router.get("/", response_class=HTMLResponse)

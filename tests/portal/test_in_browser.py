@@ -188,6 +188,7 @@ def test_the_page_alone_says_nothing_on_the_console(chromium, address, tmp_path)
     printed, console = browse(chromium, tmp_path, f"{address}/?lang=de", "--dump-dom")
     assert console == ""
     assert '<html lang="de">' in printed
+    assert '<span lang="fr">Consulter une personne</span>' in printed  # it has no German title
     assert "<script" not in printed
 
 
