@@ -87,6 +87,8 @@ class Bus:
                 now_us=now_us(),
                 dead_before_us=self.options.dead_before_us,
             )
+            if self.options.single:
+                await base.store.release_deliveries(now_us())
             await base.store.start_process(base.process_id, now_us())
             self.runtime = self._build(await self._first_site())
         except SiteRefusedError as error:

@@ -147,6 +147,13 @@ class Store(Protocol):
         """Lease one attempt; None where it is final, at another attempt, or leased already."""
         ...
 
+    async def release_deliveries(self, now_us: int) -> int:
+        """Make every relayed event due now, and return how many there were.
+
+        For a process that knows it is the only one, at its start: queues in memory are empty then,
+        and whoever held a lease is dead. A message still in a queue becomes a harmless duplicate."""
+        ...
+
     async def next_due_us(self) -> int | None:
         """When the next accepted event is due, for the relay's alarm clock."""
         ...

@@ -109,6 +109,10 @@ class CommonStore(ABC):
         flow, party, attempt, accepted_us, body, context, body_key = found[0]
         return ClaimedDelivery(exchange_id, flow, party, attempt, accepted_us, body, context, body_key)
 
+    async def release_deliveries(self, now_us: int) -> int:
+        """Make every relayed event due now, leased or not: for the only process, at its start."""
+        return await self._change(sql.RELEASE, (now_us, now_us))
+
     async def next_due_us(self) -> int | None:
         """When the next accepted event is due, for the relay's alarm clock."""
         due: int | None = (await self._rows(sql.NEXT_DUE))[0][0]

@@ -104,6 +104,10 @@ RETURNING flow, party, attempt, accepted_us,
   (SELECT b.context FROM delivery_body b WHERE b.exchange_id = delivery.exchange_id),
   (SELECT b.key_id FROM delivery_body b WHERE b.exchange_id = delivery.exchange_id)
 """
+RELEASE = """
+UPDATE delivery SET state = 'accepted', due_us = %s, lease_until_us = NULL, changed_us = %s
+WHERE state = 'relayed'
+"""
 DELIVERY = """
 SELECT exchange_id, flow, party, state, attempt, accepted_us, due_us, changed_us, reason
 FROM delivery WHERE exchange_id = %s

@@ -138,3 +138,15 @@ async def test_expired_claims_are_dropped(store: Store) -> None:
         await store.commit(Unit(records=[record(exchange)], idempotency=claim))
     assert await store.expire(NOW + 2, 0) == 2
     assert await store.expire(NOW + 2, 0) == 0
+
+
+async def test_the_only_process_takes_over_what_a_dead_one_had_relayed_or_leased(store: Store) -> None:
+    relayed, leased, retried, done = [await accepted(store) for _ in range(4)]
+    await store.mark_relayed([DueDelivery(relayed, FLOW, 0)], NOW)
+    assert await store.claim_delivery(leased, 0, NOW, LEASE)
+    await store.commit(Unit(delivery=DeliveryRow(retried, 0, "accepted", 1, NOW + 50)))
+    await store.commit(Unit(delivery=DeliveryRow(done, 0, "delivered", 0, None)))
+    assert await store.release_deliveries(NOW + 1) == 2
+    due = await store.due_deliveries(NOW + 1, 0, 10)
+    assert {item.exchange_id for item in due} == {relayed, leased}
+    assert await store.claim_delivery(leased, 0, NOW + 2, LEASE)
