@@ -21,9 +21,11 @@ def niss(text: str) -> str | None:
     Check digits are 97 - (first nine digits mod 97), with "2" before the nine for people born
     from 2000 on. Months 00-12, and +20 or +40 for bis numbers, as the BCED and KSZ patterns allow.
     """
-    number = text.translate(_SEPARATORS)
-    if not _NISS.fullmatch(number):
-        return None
+    number = text
+    if len(text) != 11 or not text.isascii() or not text.isdigit():  # most come in normal form
+        number = text.translate(_SEPARATORS)
+        if not _NISS.fullmatch(number):
+            return None
     month, day = int(number[2:4]), int(number[4:6])
     if month % 20 > 12 or month > 52 or day > 31:
         return None

@@ -28,6 +28,10 @@ ON_BEHALF_OF = b"integrator-on-behalf-of"
 APPLICATION = b"integrator-application"
 TICKET = b"belgov-related-trace-id"
 IDEMPOTENCY = b"idempotency-key"
+_LONGEST = {
+    PURPOSE: 128, APPLICATION: APPLICATION_CHARS, TICKET: 128, IDEMPOTENCY: 255, DOSSIER: 512,
+    DOSSIER_TYPE: 64, INSCRIPTION: 64, AGENT: 128, ON_BEHALF_OF: 32,
+}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -47,26 +51,27 @@ class Asked:
 
 def read(head: Head) -> Asked:
     """The governed headers of a REST request. Raises InvalidRequest, naming the header only."""
-    text = head.text
+    found = {name: head.text(name, longest) for name, longest in _LONGEST.items() if name in head.values}
+    get = found.get
     asked = Asked(
-        purpose=text(PURPOSE, 128),
-        application=text(APPLICATION, APPLICATION_CHARS),
-        ticket=text(TICKET, 128),
-        idempotency_key=text(IDEMPOTENCY, 255),
+        purpose=get(PURPOSE),
+        application=get(APPLICATION),
+        ticket=get(TICKET),
+        idempotency_key=get(IDEMPOTENCY),
     )
-    dossier = text(DOSSIER, 512)
+    dossier = get(DOSSIER)
     if dossier is not None:
-        asked.dossier = parse_dossier(dossier, text(DOSSIER_TYPE, 64))
-    inscription = text(INSCRIPTION, 64)
+        asked.dossier = parse_dossier(dossier, get(DOSSIER_TYPE))
+    inscription = get(INSCRIPTION)
     if inscription is not None:
         if dossier is not None:
             raise InvalidRequest("name a dossier or an inscription, not both", reason="dossier-unparsable")
         asked.inscription = parse_uuid(inscription, INSCRIPTION)
-    agent = text(AGENT, 128)
+    agent = get(AGENT)
     if agent is not None:
         manager, _, identifier = agent.partition(":")
         asked.agent = check_agent(manager, identifier)
-    organisation = text(ON_BEHALF_OF, 32)
+    organisation = get(ON_BEHALF_OF)
     if organisation is not None:
         asked.on_behalf_of = bce(organisation)
         if asked.on_behalf_of is None:

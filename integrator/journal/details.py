@@ -123,9 +123,10 @@ def _subjects(name: str, subjects: tuple[Subject, ...], subjects_max: int, docum
 
 def provider_tickets(context: Context) -> list[str]:
     """The providers' own ids of the calls, each once, in order, as many as the leaf has legs."""
-    tickets = [leg.ticket for leg in context.legs if leg.ticket]
-    if context.provider_ticket:
-        tickets.append(context.provider_ticket)
+    tickets = [leg.ticket for leg in context.legs if leg.ticket] if context.legs else []
+    last = context.provider_ticket
+    if last and (not tickets or tickets[-1] != last):
+        tickets.append(last)
     if len(tickets) < 2:
         return tickets
     return list(dict.fromkeys(tickets))[:LEGS_MAX]

@@ -182,10 +182,9 @@ def _asker_tags(context: Context, make: Any) -> list[Tag]:
 
 def _leaf_bytes(leaf: dict[str, Any]) -> bytes:
     # Floats are the one type orjson accepts and the leaf does not.
-    if float in map(type, leaf.values()) or any(
-        float in map(type, leg.values()) for leg in leaf.get("legs", ())
-    ):
-        raise NotCanonical("a leaf holds no floats: give times and sizes as whole numbers")
+    for part in (leaf, *leaf["legs"]) if "legs" in leaf else (leaf,):
+        if float in map(type, part.values()):
+            raise NotCanonical("a leaf holds no floats: give times and sizes as whole numbers")
     leaf_bytes = canonical_trusted(leaf)
     if len(leaf_bytes) > LEAF_BYTES_MAX:
         raise NotCanonical(f"a leaf has at most {LEAF_BYTES_MAX} bytes")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # two an exchange: freezing would triple what making one costs
 class RecordRow:
     """One record of the journal: its leaf, its encrypted details, the tags it is found by.
 
