@@ -91,7 +91,9 @@ class Supervisor:
         worst = 0
         for child, _ in self._children.values():
             try:
-                worst = max(worst, abs(child.wait(max(0.1, end - time.monotonic()))))
+                status = child.wait(max(0.1, end - time.monotonic()))
+                # One that had only begun to start has no handler yet, and nothing to finish.
+                worst = max(worst, 0 if status == -signal.SIGTERM else abs(status))
             except subprocess.TimeoutExpired:
                 child.kill()
                 worst = max(worst, child.wait())

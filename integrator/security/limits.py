@@ -29,7 +29,6 @@ class Limits:
     # time
     head_seconds: float = 10.0
     exchange_seconds: float = 30.0
-    adapter_seconds: float = 10.0
     connect_seconds: float = 3.0
     delivery_seconds: float = 30.0
     drain_seconds: float = 10.0
@@ -41,7 +40,6 @@ class Limits:
     units_waiting: int = 4_096
     units_per_batch: int = 512
     adapter_waiting: int = 512
-    adapter_concurrency: int = 32
     deliveries_in_flight: int = 64
     publishes_unconfirmed: int = 1_000
     relay_batch: int = 500
