@@ -114,7 +114,11 @@ class Broker:
             raise BrokerRefused(first.reason or "the broker refuses")
 
     async def stop(self) -> None:
-        """Wait for running handlers and open confirms (`limits.drain_seconds`), then disconnect."""
+        """Wait for running handlers and open confirms (`limits.drain_seconds`), then disconnect.
+
+        RabbitMQ may hand out again what it was told is done in the last moment: harmless, as every
+        duplicate.
+        """
         if self._consumer is not None:
             await self._consumer.drain(self._limits.drain_seconds)
             await self._join(self._consumer)

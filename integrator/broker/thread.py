@@ -161,8 +161,10 @@ class LinkThread:
 
     def _serve(self, link: Link) -> None:
         ticked = time.monotonic()
-        while not (self._stopping and self._done()):
+        while True:
             seconds = self._step(link)
+            if self._stopping and self._done():
+                return
             if time.monotonic() - ticked >= _TICK_SECONDS:
                 ticked = time.monotonic()
                 link.tick()

@@ -10,6 +10,7 @@ import pytest
 from integrator.broker import memory
 from integrator.broker.messages import DEAD_LETTERS, queue_name
 from integrator.telemetry import log
+from tests.broker import support
 from tests.broker.support import FLOWS, Proxy, Raw
 from tests.services import rabbitmq
 
@@ -19,6 +20,14 @@ _numbers = itertools.count()
 @pytest.fixture(autouse=True)
 def _logging() -> None:
     log.configure("warning")
+
+
+@pytest.fixture(autouse=True)
+async def _stopped() -> AsyncIterator[None]:
+    """No broker outlives its test, even one that failed: it would eat the next one's messages."""
+    yield
+    while support.made:
+        await support.made.pop().stop()
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,9 @@ async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
             await asyncio.sleep(0.002)
 
 
+made: list[Broker] = []  # of the running test; the fixture `_stopped` stops what it left running
+
+
 class Handler:
     """Notes what it is called with; `act` may wait or raise."""
 
@@ -73,7 +76,7 @@ def make(
 ) -> Broker:
     """A broker that hands failed messages out again at once and reconnects quickly."""
     watch = watch or Watch()
-    return Broker(
+    broker = Broker(
         url,
         flows,
         handler,
@@ -83,6 +86,8 @@ def make(
         metrics=watch,
         delay=lambda redeliveries: 0.0,
     )
+    made.append(broker)
+    return broker
 
 
 class Raw:
