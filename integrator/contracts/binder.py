@@ -97,7 +97,9 @@ class Binder:
         for key in self._request_keys:
             message.pop(key, None)  # a route cannot write its own header
         for name, field in self._request.items():
-            field.write(message, found[name])
+            item = found[name]
+            if item is not None or field.required:
+                field.write(message, item)
         if self._one_of and not any(found[name] for name in self._one_of):
             raise ContractViolation.at(self._request[self._one_of[0]].path, "is required")
         return message
@@ -139,7 +141,9 @@ class Binder:
         }
         message = {key: item for key, item in value.items() if key not in self._answer_keys}
         for name, field in self._answer.items():
-            field.write(message, found[name])
+            item = found[name]
+            if item is not None or field.required:
+                field.write(message, item)
         return message
 
     def read_answer(self, value: Mapping[str, Any]) -> tuple[AnswerFields, dict[str, Any]]:
@@ -157,21 +161,21 @@ class Binder:
 class _Field:
     """One declared place: writes and reads it, checks what is written."""
 
-    __slots__ = ("_above", "_last", "_max", "_pattern", "_required", "_values", "path", "steps")
+    __slots__ = ("_above", "_last", "_max", "_pattern", "_values", "path", "required", "steps")
 
     def __init__(self, name: str, plain: Mapping[str, Any]) -> None:
         del name
         self.steps: list[str] = plain["at"]
         self.path = "/" + "/".join(self.steps)
         self._above, self._last = tuple(self.steps[:-1]), self.steps[-1]
-        self._required: bool = plain.get("required", False)
+        self.required: bool = plain.get("required", False)
         self._max: int | None = plain.get("max")
         self._pattern = re.compile(plain["pattern"], re.ASCII).fullmatch if "pattern" in plain else None
         self._values = frozenset(plain["values"]) if "values" in plain else None
 
     def write(self, message: dict[str, Any], value: Any) -> None:
         if value is None or value == "":
-            if self._required:
+            if self.required:
                 raise ContractViolation.at(self.path, "is required")
             return
         if value.__class__ is str:
@@ -192,7 +196,7 @@ class _Field:
     def read(self, message: Mapping[str, Any]) -> Any:
         place: Any = message
         for step in self.steps:
-            if not isinstance(place, Mapping):
+            if place.__class__ is not dict and not isinstance(place, Mapping):
                 return None
             place = place.get(step)
         return place
@@ -213,10 +217,17 @@ def localized(texts: Mapping[str, str], field: Mapping[str, Any]) -> list[dict[s
     return found[: field.get("most")]
 
 
+_second: tuple[int, str] = (-1, "")  # the last second written, for most messages are of the same
+
+
 def _date_time(time_us: int) -> str:
+    global _second
     seconds, rest = divmod(time_us, 1_000_000)
-    moment = _EPOCH + timedelta(seconds=seconds)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest // 1000:03d}Z"
+    known, text = _second
+    if known != seconds:
+        text = f"{_EPOCH + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S}"
+        _second = (seconds, text)
+    return f"{text}.{rest // 1000:03d}Z"
 
 
 def _microseconds(text: Any) -> int | None:

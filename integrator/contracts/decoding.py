@@ -6,7 +6,7 @@ ContractViolation, but what is missing is not looked for here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lxml import etree
@@ -29,6 +29,8 @@ from integrator.contracts.shape import (
 )
 
 Reader = Callable[[etree._Element], Any]
+Given = Sequence[tuple[Any, Any]]
+Content = Callable[[etree._Element, Given], Any]  # the element and its attributes, taken once
 Attributes = Mapping[str, tuple[str, Read]]
 
 _XSI_ATTRIBUTE = f"{{{XSI}}}"
@@ -44,7 +46,7 @@ class Decoders:
         self._derived: Mapping[str, list[str]] = plain["derived"]
         self._scalars = scalars
         self._readers: dict[tuple[str, str | None], Reader] = {}
-        self._contents: dict[str, Reader] = {}
+        self._contents: dict[str, Content] = {}
 
     def of_root(self, name: str) -> Reader:
         """The reader of a global element. Raises KeyError."""
@@ -98,11 +100,11 @@ class Decoders:
         kinds = self._kinds(identity)
 
         def read(element: etree._Element) -> Any:
-            if element.items():
-                for name in element.keys():  # noqa: SIM118 - an element iterates its children
-                    if str(name).startswith(_XSI_ATTRIBUTE):
-                        return special(element)
-            return content(element)
+            given = element.items()
+            for name, _text in given:
+                if str(name).startswith(_XSI_ATTRIBUTE):
+                    return special(element)
+            return content(element, given)
 
         def special(element: etree._Element) -> Any:
             label, actual = None, content
@@ -114,17 +116,17 @@ class Decoders:
                 label, actual = found
             if element.get(NIL, "").strip(BLANK) in _TRUE:
                 return _nil(element, attributes)
-            value = actual(element)
+            value = actual(element, element.items())
             if label is None:
                 return value
             return {TYPE_KEY: label, **(value if isinstance(value, dict) else {TEXT_KEY: value})}
 
         return read
 
-    def _kinds(self, identity: str) -> Callable[[str], tuple[str | None, Reader] | None]:
+    def _kinds(self, identity: str) -> Callable[[str], tuple[str | None, Content] | None]:
         labels = type_labels(self._derived.get(identity, ()))
 
-        def find(name: str) -> tuple[str | None, Reader] | None:
+        def find(name: str) -> tuple[str | None, Content] | None:
             if name == identity or identity == ANY_TYPE:
                 return None, self._content(identity)
             label = labels.get(name)
@@ -138,12 +140,12 @@ class Decoders:
             for attribute in plain["attributes"]
         }
 
-    def _content(self, identity: str) -> Reader:
+    def _content(self, identity: str) -> Content:
         known = self._contents.get(identity)
         if known is not None:
             return known
         contents = self._contents
-        contents[identity] = lambda element: contents[identity](element)
+        contents[identity] = lambda element, given: contents[identity](element, given)
         plain = self._types[identity]
         attributes = self._attributes(plain)
         if plain["simple"] is not None:
@@ -155,11 +157,11 @@ class Decoders:
         contents[identity] = compiled
         return compiled
 
-    def _text_content(self, plain: Plain, attributes: Attributes) -> Reader:
+    def _text_content(self, plain: Plain, attributes: Attributes) -> Content:
         read = self._scalars.read(plain["simple"])
         if not attributes and not plain["any_attribute"]:
 
-            def read_text(element: etree._Element) -> Any:
+            def read_text(element: etree._Element, _given: Given) -> Any:
                 if len(element):
                     raise _unknown()
                 return read(element.text or "")
@@ -167,8 +169,8 @@ class Decoders:
             return read_text
         open_ended = plain["any_attribute"]
 
-        def read_object(element: etree._Element) -> dict[str, Any]:
-            value = _read_attributes(element, attributes, open_ended) if element.items() else {}
+        def read_object(element: etree._Element, given: Given) -> dict[str, Any]:
+            value = _read_attributes(given, attributes, open_ended) if given else {}
             if len(element):
                 raise _unknown()
             value[TEXT_KEY] = read(element.text or "")
@@ -176,7 +178,7 @@ class Decoders:
 
         return read_object
 
-    def _element_content(self, plain: Plain, attributes: Attributes) -> Reader:
+    def _element_content(self, plain: Plain, attributes: Attributes) -> Content:
         content = shape(plain["particle"], self._elements)
         fields: dict[Any, tuple[str, bool, Reader]] = {
             leaf.name: (leaf.key, leaf.many, self.reader(leaf.type, leaf.default)) for leaf in content.leaves
@@ -186,11 +188,11 @@ class Decoders:
 
 def _object_reader(
     fields: Mapping[Any, tuple[str, bool, Reader]], content: Shape, attributes: Attributes, open_ended: bool
-) -> Reader:
+) -> Content:
     find = fields.get
 
-    def read(element: etree._Element) -> dict[str, Any]:
-        value = _read_attributes(element, attributes, open_ended) if element.items() else {}
+    def read(element: etree._Element, given: Given) -> dict[str, Any]:
+        value = _read_attributes(given, attributes, open_ended) if given else {}
         for child in element:
             field = find(child.tag)
             if field is None:
@@ -214,12 +216,12 @@ def _object_reader(
     return read
 
 
-def _markup_content(plain: Plain, attributes: Attributes) -> Reader:
+def _markup_content(plain: Plain, attributes: Attributes) -> Content:
     open_ended = plain["any_attribute"]
 
-    def read(element: etree._Element) -> Any:
+    def read(element: etree._Element, given: Given) -> Any:
         text = inner_markup(element)
-        value = _read_attributes(element, attributes, open_ended) if element.items() else {}
+        value = _read_attributes(given, attributes, open_ended) if given else {}
         if attributes or value:
             value[TEXT_KEY] = text
             return value
@@ -249,9 +251,9 @@ def _read_stranger(child: etree._Element, any_many: bool | None, value: dict[str
         value[ANY_KEY] = text
 
 
-def _read_attributes(element: etree._Element, attributes: Attributes, open_ended: bool) -> dict[str, Any]:
+def _read_attributes(given: Given, attributes: Attributes, open_ended: bool) -> dict[str, Any]:
     value: dict[str, Any] = {}
-    for name, text in element.items():
+    for name, text in given:
         attribute = attributes.get(str(name))
         if attribute is not None:
             try:
@@ -268,7 +270,7 @@ def _read_attributes(element: etree._Element, attributes: Attributes, open_ended
 
 
 def _nil(element: etree._Element, attributes: Attributes) -> Any:
-    value = _read_attributes(element, attributes, open_ended=True)
+    value = _read_attributes(element.items(), attributes, open_ended=True)
     return {**value, NIL_KEY: True} if value else None
 
 

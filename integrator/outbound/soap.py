@@ -180,7 +180,7 @@ def _ticket_place(binder: Binder | None) -> tuple[str, ...]:
 
 def _at(value: Any, steps: tuple[str, ...]) -> Any:
     for step in steps:
-        if not isinstance(value, Mapping):
+        if value.__class__ is not dict and not isinstance(value, Mapping):
             return None
         value = value.get(step)
     return value
