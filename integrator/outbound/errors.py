@@ -58,15 +58,27 @@ def parsed(parse: Callable[[bytes], Any], body: bytes) -> Any:
         raise broken(f"the provider's answer cannot be read: {error.message}", error.reason) from None
 
 
+_MEDIA_TYPES_KEPT = 256
+_media_types: dict[str, str] = {}  # the few values that providers send
+
+
 def media_type(response: HttpResponse) -> str:
     """The media type of an answer, lower case, without parameters; empty where it has none."""
     value = response.header(b"content-type")
-    return value.partition(";")[0].strip().lower() if value else ""
+    if value is None:
+        return ""
+    known = _media_types.get(value)
+    if known is None:
+        known = value.partition(";")[0].strip().lower()
+        if len(_media_types) < _MEDIA_TYPES_KEPT:
+            _media_types[value] = known
+    return known
 
 
 def refuse_html(response: HttpResponse) -> None:
     """Raise BrokenContract (`html-answer`) for a web page instead of an answer."""
-    start = response.body[:200].lstrip().lower()
+    body = response.body
+    start = b"" if body[:5] == b"<?xml" else body[:200].lstrip().lower()
     if media_type(response) == "text/html" or start.startswith((b"<!doctype html", b"<html")):
         raise broken("the provider answered with a web page instead of a message", "html-answer")
 
