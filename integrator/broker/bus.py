@@ -91,12 +91,13 @@ class Broker:
             self._make_link,
             lambda: self._queues,
             self._reporter("publisher"),
+            self._wake_consumer,
             self._remade,
             self._limits,
         )
         self._consumer = Consumer(
             self._make_link,
-            lambda: self._queues,
+            self._consumable,
             self._handler,
             self._reporter("consumer"),
             self._buried,
@@ -106,7 +107,6 @@ class Broker:
         self._publisher.start()
         first = await self._first["publisher"]
         if not first.refused:
-            # After the publisher: two declarations of one new queue at a time would race.
             self._consumer.start()
             first = await self._first["consumer"]
         if first.refused:
@@ -198,6 +198,15 @@ class Broker:
         if self._state_hook is not None and (up != self._up or not state.up):
             self._state_hook(up, self.reason)
         self._up = up
+
+    def _consumable(self) -> Sequence[str]:
+        # The publisher declares first: RabbitMQ refuses messages while two connections make one queue.
+        declared = self._publisher.declared if self._publisher is not None else frozenset()
+        return [queue for queue in self._queues if queue in declared]
+
+    def _wake_consumer(self) -> None:
+        if self._consumer is not None:
+            self._consumer.wake()
 
     def _remade(self) -> None:
         if self._consumer is not None:

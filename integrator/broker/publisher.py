@@ -62,14 +62,15 @@ class Publisher(LinkThread):
         make_link: LinkMaker,
         queues: Callable[[], Sequence[str]],
         on_state: Callable[[LinkState], None],
+        on_declared: Callable[[], None],
         on_remade: Callable[[], None],
         limits: Limits,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__("publisher", make_link, on_state, limits.reconnect_seconds)
         self._queues, self._limits, self._clock = queues, limits, clock
-        self._on_remade = on_remade
-        self._declared: frozenset[str] = frozenset()
+        self._on_declared, self._on_remade = on_declared, on_remade
+        self.declared: frozenset[str] = frozenset()
         self._inbox: deque[_Batch] = deque()
         self._underway: dict[int, tuple[_Batch, int]] = {}
         self._questions: deque[tuple[asyncio.AbstractEventLoop, asyncio.Future[dict[str, int]]]] = deque()
@@ -107,10 +108,11 @@ class Publisher(LinkThread):
     def _declare(self, link: Link) -> None:
         queues = self._queues()
         link.declare(queues)
-        self._declared = frozenset(queues)
+        self.declared = frozenset(queues)
+        self._on_declared()
 
     def _step(self, link: Link) -> float:
-        if not self._declared.issuperset(self._queues()):
+        if not self.declared.issuperset(self._queues()):
             self._declare(link)
         self._send(link)
         more = link.pump()
@@ -159,7 +161,7 @@ class Publisher(LinkThread):
             batch, index = known
             batch.settle(index, reason)
             gone = gone or (
-                reason == "unroutable" and queue_name(batch.deliveries[index].flow) in self._declared
+                reason == "unroutable" and queue_name(batch.deliveries[index].flow) in self.declared
             )
         if link.blocked:
             # No confirm comes before the alarm is over; what was sent may still be published then.

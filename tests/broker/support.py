@@ -26,6 +26,15 @@ async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
             await asyncio.sleep(0.002)
 
 
+async def patiently(broker: Broker, items: list[DueDelivery], seconds: float = 30.0) -> None:
+    """Publish, again and again as the relay does, until every item is confirmed."""
+    async with asyncio.timeout(seconds):
+        while items:
+            outcomes = await broker.publish(items)
+            items = [item for item, reason in zip(items, outcomes, strict=True) if reason is not None]
+            await asyncio.sleep(0.02)
+
+
 made: list[Broker] = []  # of the running test; the fixture `_stopped` stops what it left running
 
 

@@ -15,7 +15,7 @@ from integrator.broker.messages import DEAD_LETTERS, encode, message_id, queue_n
 from integrator.broker.rabbit import RabbitLink, _tls, dead_letter_arguments, queue_arguments
 from integrator.security.limits import Limits
 from integrator.store.api import DueDelivery
-from tests.broker.support import FLOW, Handler, Proxy, Raw, Watch, delivery, make, until
+from tests.broker.support import FLOW, Handler, Proxy, Raw, Watch, delivery, make, patiently, until
 from tests.services import rabbitmq
 
 QUEUE = queue_name(FLOW)
@@ -26,15 +26,6 @@ def raw(rabbitmq_url: str) -> Iterator[Raw]:
     link = Raw(rabbitmq_url)
     yield link
     link.close()
-
-
-async def patiently(broker: Any, items: list[DueDelivery], seconds: float = 30.0) -> None:
-    """Publish, again and again as the relay does, until every item is confirmed."""
-    async with asyncio.timeout(seconds):
-        while items:
-            outcomes = await broker.publish(items)
-            items = [item for item, reason in zip(items, outcomes, strict=True) if reason is not None]
-            await asyncio.sleep(0.02)
 
 
 # --- queues --------------------------------------------------------------------------------------
