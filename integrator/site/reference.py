@@ -166,7 +166,6 @@ _INTRODUCTION = """
 """
 _SETTINGS = """
     Settings come from the command line, the environment, and `integrator.yaml` in the working
-    directory (or the file named with `--config`), in this order; the first that speaks wins. Unknown
-    settings are refused. Secrets are named by file, never written here; addresses with a password
+    directory, in this order; the first that speaks wins. Unknown settings are refused. Secrets are named by file, never written here; addresses with a password
     are never shown.
 """

@@ -154,7 +154,7 @@ class Settings(BaseSettings):
     )
     demo: bool = Field(
         default=False,
-        description="Make demo parties' keys at start and write them to `var`; embedded mode on loopback only.",
+        description="Send a few exchanges at start and print what happened; with the sandbox, embedded mode only.",
         examples=[True],
     )
     control_plane: bool = Field(
