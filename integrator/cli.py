@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -346,6 +347,26 @@ def journal_check(who: WhoOption = "operator", why: WhyOption = "operations", va
     raise typer.Exit(0 if report.get("sound") else 1)
 
 
+@journal_app.command("adopt", epilog="Example:  integrator journal adopt --why 'the anchor volume is lost'")
+def journal_adopt(
+    why: Annotated[str, typer.Option("--why", help="Why; recorded.")],
+    who: WhoOption = "operator",
+    var: VarOption = VAR,
+) -> None:
+    """Make the journal as it is the new anchor, where the file is lost for good. The bus must be stopped."""
+    from integrator.foundations import Options, StartRefusedError
+    from integrator.serve import adopt_offline
+    from integrator.site.settings import SettingsError, load_settings
+
+    try:
+        options = Options.of(load_settings({"var": var}))
+        refuse_nothing_there(options)
+        adopted = adopt_offline(options, who, why)
+    except (SettingsError, StartRefusedError) as error:
+        fail(str(error))
+    out.print(f"the anchor is now at {adopted['size']} sealed records")
+
+
 # --- doctor -------------------------------------------------------------------------------------
 
 
@@ -450,7 +471,12 @@ def journal_call(var: Path, command: str, arguments: dict[str, Any], who: str, w
 
 def print_json(value: Any) -> None:
     """Readable JSON on standard output."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(visible(json.dumps(value, indent=2, ensure_ascii=False)) + "\n")
+
+
+def visible(text: str) -> str:
+    """The text without what steers a terminal or turns text around: details are what consumers typed."""
+    return re.sub("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]", "?", text)
 
 
 def print_records(found: Any) -> None:
@@ -463,7 +489,7 @@ def print_table(rows: Any, names: tuple[str, ...]) -> None:
     """Rows as a table of those columns, or whole as JSON lines where nobody reads along."""
     if not out.is_terminal:
         for row in rows:
-            sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+            sys.stdout.write(visible(json.dumps(row, ensure_ascii=False)) + "\n")
         return
     table = Table()
     for name in names:  # identifiers are copied from here: they are never cut

@@ -20,9 +20,21 @@ from uvicorn.config import Config
 from uvicorn.server import Server
 
 from integrator.app import Bus
-from integrator.foundations import Foundations, Options, StartRefusedError, check_options, foundations
+from integrator.exchange import InvalidRequest
+from integrator.foundations import (
+    Foundations,
+    Options,
+    StartRefusedError,
+    check_options,
+    foundations,
+    now_us,
+)
+from integrator.journal.anchor import Anchor, AnchorRefused
+from integrator.journal.commands import adopt_anchor
+from integrator.journal.verify import verify
 from integrator.operations import connections, runfile, workers
 from integrator.security.limits import Limits
+from integrator.store.units import StoreUnavailable
 from integrator.telemetry import log
 
 _LOG = log.get("serve")
@@ -73,6 +85,32 @@ def enrol_offline(options: Options) -> list[str]:
 
     log.configure("warning")
     return uvloop.run(run())
+
+
+def adopt_offline(options: Options, who: str, why: str) -> Mapping[str, Any]:
+    """Make the journal as it is the new anchor, after a check of all of it; its size and hash.
+
+    Raises StartRefusedError where the check finds something, or another bus has the database.
+    """
+
+    async def run() -> Mapping[str, Any]:
+        async with foundations(options) as base:
+            report = await verify(base.store, base.keyring, origin=options.origin, anchor=None)
+            if not report.sound:
+                raise StartRefusedError(
+                    f"the journal has {report.problems_total} problems, which an anchor would only hide: "
+                    "restore the database"
+                )
+            anchor = Anchor(options.anchor, options.origin)
+            return await adopt_anchor(
+                base.store, base.journal, anchor=anchor, actor=who, why=why, clock=now_us
+            )
+
+    log.configure("warning")
+    try:
+        return uvloop.run(run())
+    except (AnchorRefused, StoreUnavailable, InvalidRequest) as error:
+        raise StartRefusedError(str(error)) from error
 
 
 async def _serve(options: Options, listener: socket.socket) -> int:

@@ -90,7 +90,7 @@ class Anchor:
         if state is None:
             raise AnchorRefused(
                 f"the journal's anchor {self.path} is torn or was edited: restore it from a copy, or "
-                "check the journal and adopt its present state as the new anchor"
+                "make a new one with `integrator journal adopt`"
             )
         if state.origin != self.origin:
             raise AnchorRefused(
@@ -207,7 +207,7 @@ def _first(anchor: Anchor, size: int, now_us: int) -> AnchorState:
     if size:
         raise AnchorRefused(
             f"the journal has {size} sealed records but no anchor at {anchor.path}: restore the file, or "
-            "check the journal and adopt its present state as the new anchor"
+            "make a new one with `integrator journal adopt`"
         )
     start = beginning(anchor.origin)
     return AnchorState(anchor.origin, start, now_us, tail=start, middle=start)
