@@ -121,6 +121,8 @@ def check_options(options: Options) -> None:
         raise StartRefusedError("workers share their queues through RabbitMQ: give --broker amqp://…")
     if options.workers > 1 and options.sandbox:
         raise StartRefusedError("the sandbox is for one process: leave --workers or --sandbox out")
+    if options.demo and not (options.sandbox and options.embedded):
+        raise StartRefusedError("the demo has its keys from the sandbox on SQLite: give --sandbox alone with it")
     if options.sandbox and options.host not in ("127.0.0.1", "::1", "localhost"):
         raise StartRefusedError("the sandbox has demo keys: it listens on loopback only, leave --host out")
 

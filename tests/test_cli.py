@@ -16,11 +16,6 @@ from tests.authoring.test_check import PLANTED
 from tests.services.bus import BusProcess
 from tests.services.site import ROOT, copy_site
 
-COMMANDS = (
-    "", "run", "check", "activate", "site", "site schemas", "key", "key add", "key list", "key revoke",
-    "keyring", "keyring create", "keyring enrol", "send", "journal", "journal list", "journal show",
-    "journal search", "journal check", "doctor",
-)  # fmt: skip
 _PAINT = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -30,6 +25,9 @@ def names(group: typer.Typer, prefix: str = "") -> set[str]:
     for inner in group.registered_groups:
         found |= {f"{prefix}{inner.name}"} | names(inner.typer_instance, f"{prefix}{inner.name} ")
     return found
+
+
+COMMANDS = ("", *sorted(names(app)))
 
 
 def run(*arguments: str, cwd, **options) -> subprocess.CompletedProcess[str]:
@@ -52,8 +50,8 @@ def one_line(done: subprocess.CompletedProcess[str], *words: str, status: int = 
 # --- help ---
 
 
-def test_the_list_of_commands_is_whole():
-    assert names(app) | {""} == set(COMMANDS)
+def test_the_commands_that_are_promised_exist():
+    assert {"run", "check", "send", "key add", "journal list", "journal show", "doctor"} <= set(COMMANDS)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -117,6 +115,7 @@ def test_a_wrong_option_is_one_line_that_says_what_to_do(arguments, words, tmp_p
         (["run", "--broker", "redis://x"], ["memory://", "amqp://"]),
         (["run", "--host", "192.0.2.1", "--port", "0"], ["192.0.2.1", "--host"]),
         (["run", "--sandbox", "--host", "0.0.0.0"], ["loopback"]),
+        (["run", "--demo"], ["--sandbox"]),
         (["keyring", "create", "."], ["not there yet"]),
     ],
 )
