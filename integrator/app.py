@@ -35,7 +35,7 @@ from integrator.operations.compilation import SiteRefusedError, compile_in_child
 from integrator.outbound.pool import Pool
 from integrator.outbound.references import StartProblems, resolver, unsupported_security
 from integrator.outbound.sender import Outbound
-from integrator.security.limits import DEFAULT
+from integrator.security import parsers
 from integrator.site.compiled import CompiledSite, RouteSource
 from integrator.site.content_hash import content_hash
 from integrator.store.units import StoreOverloaded, StoreUnavailable, Unit
@@ -267,9 +267,10 @@ class Bus:
                 sender=outbound,
                 resource=_resources(site),
                 now_us=now_us,
-                log=_route_log,
+                log=_route_logger(self.options.limits.log_message_chars),
                 personal=personal,
                 adapters=frozenset(site.adapters),
+                conversions=parsers.conversions(self.options.limits),
             )
             return compile_routes(sources, services)
 
@@ -388,10 +389,12 @@ def _resources(site: CompiledSite) -> Callable[[str], bytes]:
     return read
 
 
-def _route_log(level: str, text: str, route: str, line: int) -> None:
-    getattr(_LOG, level.lower() if level.lower() in ("debug", "info", "warning", "error") else "info")(
-        "route-log", text=text[: DEFAULT.log_message_chars], route=route, line=line
-    )
+def _route_logger(chars: int) -> Callable[[str, str, str, int], None]:
+    def write(level: str, text: str, route: str, line: int) -> None:
+        known = level.lower() if level.lower() in ("debug", "info", "warning", "error") else "info"
+        getattr(_LOG, known)("route-log", text=text[:chars], route=route, line=line)
+
+    return write
 
 
 def _problem(text: str) -> dict[str, Any]:

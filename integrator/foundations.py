@@ -159,7 +159,7 @@ async def foundations(options: Options, *, enrol: bool = False) -> AsyncIterator
         # A new database takes the keys it is first started with; a known one only those enrolled.
         new = not await store.key_checks()
         await keycheck.verify(store, keyring, embedded=options.embedded or new or enrol)
-        yield Foundations(options, keyring, store, Journal(keyring, options.origin), process_id)
+        yield Foundations(options, keyring, store, Journal(keyring, options.origin, limits=options.limits), process_id)
     except (KeyringError, AnchorRefused) as error:
         raise StartRefusedError(str(error)) from error
     finally:

@@ -22,6 +22,7 @@ from integrator.journal.noise import Noise
 from integrator.journal.writer import Journal
 from integrator.security.keyring import Keyring
 from integrator.security.limits import DEFAULT, Limits
+from integrator.security.parsers import conversions
 from integrator.store.api import Store
 from integrator.telemetry.metrics import Metrics
 
@@ -83,6 +84,7 @@ class Gateway:
             now_us=now_us,
             today=Today(now_us),
             on_accepted=on_accepted,
+            conversions=conversions(limits),
             public_url=public_url,
         )
         self._upkeep = Upkeep(store, journal, noise, unwritten, now_us)

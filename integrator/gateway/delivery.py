@@ -44,9 +44,9 @@ from integrator.gateway.eventbody import EventUnreadable, open_event
 from integrator.gateway.plane import Today, wall_us
 from integrator.gateway.runtime import Routes
 from integrator.journal.canonical import NotCanonical
+from integrator.security import parsers
 from integrator.security.keyring import Keyring
 from integrator.security.limits import DEFAULT, Limits
-from integrator.security.parsers import CONVERSIONS
 from integrator.site.compiled import CompiledSite, Delivery, Flow, Grant
 from integrator.store.api import ClaimedDelivery
 from integrator.store.units import Conflict, DeliveryRow, RecordRow, Unit, UnitRefused
@@ -178,13 +178,14 @@ class DeliveryHandler:
         metrics: DeliveryMetrics,
         on_due: Callable[[], None],
         limits: Limits = DEFAULT,
-        conversions: Conversions = CONVERSIONS,
+        conversions: Conversions | None = None,
         now_us: Callable[[], int] = wall_us,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._store, self._journal, self._keyring = store, journal, keyring
         self._runtime, self._metrics, self._on_due = runtime, metrics, on_due
-        self._limits, self._conversions = limits, conversions
+        self._limits = limits
+        self._conversions = conversions or parsers.conversions(limits)
         self._now_us, self._chance = now_us, chance
         self._today = Today(now_us)
 

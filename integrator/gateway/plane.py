@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import uuid_utils
 
-from integrator.exchange import Context, Overloaded
+from integrator.exchange import Context, Conversions, Overloaded
 from integrator.gateway.headers import Asked
 from integrator.gateway.identity import Caller, Identity
 from integrator.gateway.policy import Granted, PurposeRule, decide, take_quota
@@ -70,6 +70,7 @@ class Plane:
     now_us: Callable[[], int]
     today: Today
     on_accepted: Callable[[], None]
+    conversions: Conversions
     public_url: str | None = None
     in_flight: int = field(default=0)
 

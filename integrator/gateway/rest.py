@@ -17,7 +17,7 @@ from integrator.gateway.plane import Plane, name_caller
 from integrator.gateway.policy import Granted
 from integrator.gateway.runtime import Runtime
 from integrator.gateway.texts import best_language
-from integrator.security.parsers import CONVERSIONS, dump_json
+from integrator.security.parsers import dump_json
 from integrator.telemetry import log
 
 _LOG = log.get("gateway")
@@ -101,7 +101,7 @@ async def _message(
     message = Message(
         None,
         {name: text for name, text in declared.items() if text is not None} if declared else None,
-        conversions=CONVERSIONS,
+        conversions=plane.conversions,
     )
     if not entry.takes_body:
         message.body = given

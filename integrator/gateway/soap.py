@@ -41,7 +41,7 @@ from integrator.gateway.plane import Plane, name_caller
 from integrator.gateway.rest import STATUS_PATH, note_body, send_problem
 from integrator.gateway.runtime import FlowRuntime, Runtime
 from integrator.identifiers import bce
-from integrator.security.parsers import CONVERSIONS, parse_xml
+from integrator.security.parsers import parse_xml
 from integrator.telemetry import log
 
 _LOG = log.get("gateway")
@@ -94,7 +94,7 @@ class _Call:
         value = entry.to_request(rest_of)
         entry.flow.check_request(value)
         context.subjects_request = entry.flow.request_subjects(value)
-        message = Message(value, conversions=CONVERSIONS)
+        message = Message(value, conversions=plane.conversions)
         return await run(plane, entry.flow, granted, context, message, self._render, self._render_no_data)
 
     def _open(self, body: bytes, kind: bytes) -> tuple[SoapEntry, etree._Element]:

@@ -232,3 +232,14 @@ def _default(value: Any) -> Any:
 
 
 CONVERSIONS = Conversions(parse_xml=parse_xml, parse_json=parse_json, dump_json=dump_json)
+
+
+def conversions(limits: Limits) -> Conversions:
+    """The conversions of messages under these limits."""
+    if limits == DEFAULT:
+        return CONVERSIONS
+    return Conversions(
+        parse_xml=lambda data: parse_xml(data, limits),
+        parse_json=lambda data: parse_json(data, limits),
+        dump_json=dump_json,
+    )

@@ -242,6 +242,12 @@ async def test_body_limits(world: World):
     assert small.store.types() == ["refused"] * 4 + ["received", "completed"]
 
 
+async def test_the_limits_of_the_settings_hold_for_json():
+    tight = World(FunctionRoutes({"flow:anything": person}), {}, limits=Limits(json_depth=2)).build()
+    answer = await tight.ask("POST", "/v1/anything", tight.headers(), [[[1]]])
+    assert (answer.status, answer.json["reason"]) == (413, "too-complex")
+
+
 async def test_a_body_that_never_ends(world: World):
     answer = await world.ask("POST", CONSULT, world.headers(), b'{"niss"', disconnect=True)
     assert (answer.status, answer.json["reason"]) == (400, "body-incomplete")
