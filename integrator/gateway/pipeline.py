@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,10 +99,7 @@ async def _carry(
     plane: Plane, flow: FlowRuntime, granted: Granted, context: Context, message: Message, render: Render
 ) -> tuple[bytes, IntegratorError | None]:
     exchange = Exchange(message, exchange_id=context.exchange_id, context=context)
-    try:
-        async with asyncio.timeout_at((context.deadline or 0.0) + _GRACE_SECONDS):
-            await flow.routes.run(flow.uri, exchange)
-    except TimeoutError:
+    if await _too_late(flow.routes.run(flow.uri, exchange), (context.deadline or 0.0) + _GRACE_SECONDS):
         return b"", ProviderTimeout()
     failure = exchange.exception
     if failure is not None:
@@ -123,6 +120,34 @@ async def _carry(
     context.response_bytes = len(body)
     context.response_digest = hashlib.sha256(body).digest()
     return body, None
+
+
+async def _too_late(work: Awaitable[None], deadline: float) -> bool:
+    """Await the work until the deadline (loop time); True where it had to be cut off.
+
+    What `asyncio.timeout_at` does, in a third of its steps: this runs for every exchange.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    cancelled_before, late = task.cancelling(), False
+
+    def cut_off() -> None:
+        nonlocal late
+        late = task.cancel()
+
+    timer = asyncio.get_running_loop().call_at(deadline, cut_off)
+    try:
+        await work
+    except asyncio.CancelledError:
+        # Somebody else may have cancelled the exchange too: then it is theirs to end.
+        if not late or task.uncancel() > cancelled_before:
+            raise
+        return True
+    finally:
+        timer.cancel()
+    if late:
+        task.uncancel()
+    return False
 
 
 def _outcome(exchange: Exchange, says: bool) -> str:
