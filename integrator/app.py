@@ -352,7 +352,11 @@ class Bus:
 
     def health(self) -> dict[str, str]:
         """Each part: UP, DEGRADED (works, but not all) or DOWN."""
-        late = bool(self.sealer.failure) or not (self.sealer.holds_lock or not self.options.single)
+        late = (
+            self.sealer.behind
+            or bool(self.sealer.failure)
+            or not (self.sealer.holds_lock or not self.options.single)
+        )
         return {
             "gateway": "UP",
             "journal": "DOWN" if self.sealer.failure else "DEGRADED" if late else "UP",

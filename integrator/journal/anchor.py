@@ -7,6 +7,7 @@ the running hash over all leaf hashes, so that the tree built later can be check
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -22,10 +23,15 @@ from integrator.store.api import Store
 CLOCK_STEP_US = 1_000_000
 TAIL_ENTRIES = 10_000
 _PAGE = 4_096
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class AnchorRefused(Exception):
     """The journal may not be continued as it is; the message says why and what to do."""
+
+
+class AnchorDelayed(AnchorRefused):
+    """There is no room for the anchor now. The former one stands, as after a crash: try again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,26 +108,35 @@ class Anchor:
     def write(self, state: AnchorState) -> None:
         """Replace the file durably: temp, fsync, rename, fsync of the directory, in this order.
 
-        A crash leaves the old or the new anchor, never half of one. Raises AnchorRefused; the caller
-        must stop then, because after a failed fsync nothing is known about what is on the disk.
+        A crash leaves the old or the new anchor, never half of one. Raises AnchorDelayed on a full
+        disk, else AnchorRefused; the caller must stop then, because after a failed fsync nothing is
+        known about what is on the disk.
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             temporary = self.path.with_name(self.path.name + ".new")
             _write_synced(temporary, _encode(state))
+        except OSError as error:
+            kind = AnchorDelayed if error.errno in _NO_ROOM else AnchorRefused
+            raise self._unwritable(kind, error) from error
+        try:
             temporary.replace(self.path)
             _sync_directory(self.path.parent)
         except OSError as error:
-            raise AnchorRefused(
-                f"the journal's anchor {self.path} cannot be written ({error.strerror}): "
-                "free its disk or correct its path, then start again"
-            ) from error
+            raise self._unwritable(AnchorRefused, error) from error
+
+    def _unwritable(self, kind: type[AnchorRefused], error: OSError) -> AnchorRefused:
+        return kind(
+            f"the journal's anchor {self.path} cannot be written ({error.strerror}): "
+            "free its disk or correct its path, then start again"
+        )
 
 
 def _write_synced(path: Path, data: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        os.write(descriptor, data)
+        while data:  # the last room of a disk takes less than it was given
+            data = data[os.write(descriptor, data) :]
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

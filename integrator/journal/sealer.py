@@ -11,9 +11,16 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from integrator.journal.anchor import CLOCK_STEP_US, Anchor, AnchorRefused, AnchorState, reconcile
+from integrator.journal.anchor import (
+    CLOCK_STEP_US,
+    Anchor,
+    AnchorDelayed,
+    AnchorRefused,
+    AnchorState,
+    reconcile,
+)
 from integrator.store.api import Store
-from integrator.store.units import StoreUnavailable
+from integrator.store.units import StoreOverloaded, StoreUnavailable
 
 BATCH = 4_096
 INTERVAL_SECONDS = 0.5
@@ -41,7 +48,8 @@ class Sealer:
     """Seals in the background until stopped. `clock` gives microseconds since the epoch.
 
     `prepare` first: what it refuses must refuse the start of the bus. Then `run` as a task.
-    `failure` says why it stopped; `holds_lock` whether this process is the sealer now.
+    `failure` says why it stopped; `holds_lock` whether this process is the sealer now; `behind`
+    that the anchor's disk is full.
     """
 
     def __init__(
@@ -60,6 +68,7 @@ class Sealer:
         self._state: AnchorState | None = None
         self._stopping = asyncio.Event()
         self.failure: str | None = None
+        self.behind = False
 
     @property
     def holds_lock(self) -> bool:
@@ -91,8 +100,10 @@ class Sealer:
                 try:
                     if self._state is not None or await self.prepare():
                         await self.seal_pending()
-                except StoreUnavailable:
+                except (StoreUnavailable, StoreOverloaded):
                     self._state = None
+                except AnchorDelayed:
+                    self.behind = True  # the log goes on; the anchor follows once there is room
                 await self._pause()
             await self._last_pass()
         except (AnchorRefused, SealerStopped) as error:
@@ -116,6 +127,8 @@ class Sealer:
                 await self._seal(entries)
                 total += len(entries)
             else:
+                if self.behind:
+                    await self._move_anchor()
                 self._on_pass(Pass(self.size, 0, 0))
             if len(entries) < self._batch:
                 return total
@@ -135,8 +148,13 @@ class Sealer:
             )
         self._state = state.advanced((leaf_hash for _, leaf_hash in entries), now_us)
         # The anchor follows the commit, never leads it: it must not promise what may be lost.
-        await asyncio.to_thread(self._anchor.write, self._state)
+        await self._move_anchor()
         self._on_pass(Pass(self.size, len(entries), max(0, began_us - _made_us(entries[0][0]))))
+
+    async def _move_anchor(self) -> None:
+        assert self._state is not None
+        await asyncio.to_thread(self._anchor.write, self._state)
+        self.behind = False
 
     async def _pause(self) -> None:
         try:
@@ -150,7 +168,7 @@ class Sealer:
             return
         try:
             await self.seal_pending()
-        except StoreUnavailable:
+        except (StoreUnavailable, StoreOverloaded, AnchorDelayed):
             self._state = None  # what is pending is sealed after the next start
 
     def _failed(self, reason: str) -> SealerStopped:

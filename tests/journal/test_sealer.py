@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pytest
 import uuid_utils
 
 from integrator.exchange import Context
-from integrator.journal.anchor import Anchor, AnchorRefused, beginning
+from integrator.journal.anchor import Anchor, AnchorRefused, AnchorState, beginning
 from integrator.journal.sealer import Pass, Sealer, SealerStopped
 from integrator.journal.writer import Journal
 from integrator.store.units import Unit
@@ -224,12 +226,52 @@ async def test_an_anchor_that_cannot_be_written_stops_sealing(
     await fill(store, journal, 1)
 
     def full(*_: object) -> None:
-        raise AnchorRefused("the journal's anchor cannot be written (No space left on device)")
+        raise AnchorRefused("the journal's anchor cannot be written (Input/output error)")
 
     monkeypatch.setattr(Anchor, "write", full)
-    with pytest.raises(SealerStopped, match="No space left"):
+    with pytest.raises(SealerStopped, match="Input/output"):
         await sealer.run()
-    assert "No space left" in (sealer.failure or "")
+    assert "Input/output" in (sealer.failure or "")
+
+
+async def test_an_anchor_without_room_follows_once_there_is_some(
+    store: FakeStore, journal: Journal, anchor: Anchor, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes: asyncio.Queue[Pass] = asyncio.Queue()
+    sealer = Sealer(store, anchor, clock, on_pass=passes.put_nowait, interval_seconds=0.001)
+    await sealer.prepare()
+    await fill(store, journal, 2)
+    refused = asyncio.Event()
+
+    def no_room(*_: object) -> int:
+        loop.call_soon_threadsafe(refused.set)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(10):
+        with monkeypatch.context() as patch:
+            patch.setattr("integrator.journal.anchor.os.write", no_room)
+            task = asyncio.create_task(sealer.run())
+            await refused.wait()
+        while (await passes.get()).size != 2 or sealer.behind:
+            continue
+        sealer.stop()
+        await task
+    assert sealer.failure is None
+    state = anchor.load()
+    assert state is not None
+    assert state.head.size == 2 == store.state.size
+
+
+def test_an_anchor_that_is_written_in_pieces_is_whole(
+    anchor: Anchor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+    monkeypatch.setattr("integrator.journal.anchor.os.write", lambda file, data: write(file, data[:7]))
+    start = beginning(ORIGIN)
+    state = AnchorState(ORIGIN, start, NOW, tail=start, middle=start)
+    anchor.write(state)
+    assert anchor.load() == state
 
 
 @pytest.mark.parametrize("step_us", [500_000, 60_000_000])
