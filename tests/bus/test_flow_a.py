@@ -1,7 +1,10 @@
 """Flow A, a person consulted: over REST, over SOAP, by a client made from the original contract."""
 
+import contextlib
+
 import pytest
 
+from integrator.operations.client import CallError
 from integrator.operations.demo import reasons, resident
 from integrator.sandbox.faults import RESERVED, Fault
 from integrator.sandbox.persons import synthetic_persons
@@ -149,6 +152,33 @@ def test_what_a_provider_does_wrong_is_told_by_category_and_never_repeated(town,
     assert told[0].tag == "{http://soa.spw.wallonie.be/data/common/error/v1}error"
     assert category in [element.text for element in told.iter()]
     assert number.encode() not in soap.body
+
+
+def test_a_provider_that_does_not_answer_in_time_is_504(town):
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(2) as both:
+        rest = both.submit(town.consult, NUMBERS[Fault.TIMEOUT])
+        soap = both.submit(town.consult_soap, NUMBERS[Fault.TIMEOUT])
+    assert (rest.result().status, rest.result().json()["reason"]) == (504, "provider-timeout")
+    assert soap.result().status == 500
+    assert "140/00002" in texts(soap.result().body, "code")
+    assert town.records(rest.result().headers["belgov-trace-id"])[-1]["type"] == "failed"
+
+
+def test_a_provider_that_does_not_listen_is_502(town, eventually):
+    town.fault(PERSON, "refused", seconds=2)
+    answer = eventually(town.consult, lambda answer: answer.status != 200)
+    assert (answer.status, answer.json()["reason"]) == (502, "connection-refused")
+    assert town.records(answer.headers["belgov-trace-id"])[-1]["type"] == "failed"
+
+    def listens() -> bool:
+        with contextlib.suppress(CallError):
+            return bool(town.received(PERSON))
+        return False
+
+    eventually(listens, bool)
+    assert town.consult().status == 200
 
 
 @pytest.mark.parametrize(
