@@ -189,7 +189,11 @@ async def _migrate(options: Options) -> None:
         stdin=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
     # Not an argument: the URL may hold a password, and arguments are everybody's to read.
-    _, complaint = await child.communicate(options.database.encode())
+    try:
+        _, complaint = await child.communicate(options.database.encode())
+    except (OSError, RuntimeError):  # uvloop's word for a child that ended before it was spoken to
+        await child.wait()
+        complaint = b""
     if child.returncode:
         lines = complaint.decode("utf-8", "replace").strip().splitlines()
         raise StoreRefused(lines[-1] if lines else "the database cannot be migrated")

@@ -121,6 +121,10 @@ async def _serve(options: Options, listener: socket.socket) -> int:
     watching = loop.create_task(_with_supervisor(stop)) if options.worker else None
     try:
         return await _run(options, listener, stop)
+    except StartRefusedError:
+        if stop.is_set():  # Ctrl-C went to the whole group and ended a child that the start waited for
+            return 0
+        raise
     finally:
         if watching is not None:
             watching.cancel()
