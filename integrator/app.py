@@ -24,7 +24,8 @@ from integrator.contracts.jsonschema import JsonSchema
 from integrator.control import Control, LazyPortal
 from integrator.engine import Services, compile_routes
 from integrator.engine.languages.jq import compile_jq, first_or_null
-from integrator.foundations import Foundations, StartRefusedError, now_us
+from integrator.exchange import now_us
+from integrator.foundations import Foundations, StartRefusedError
 from integrator.gateway.app import Gateway
 from integrator.gateway.delivery import DeliveryHandler
 from integrator.gateway.runtime import Routes, Runtime, Tools

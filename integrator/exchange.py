@@ -7,11 +7,18 @@ canonical form of every Belgian header family; routes read it, only the gateway 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from lxml import etree
+
+
+def now_us() -> int:
+    """Microseconds since the epoch: the clock of every record."""
+    return time.time_ns() // 1_000
+
 
 # --- errors -------------------------------------------------------------------------------------
 #

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import hashlib
 import sys
-import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import uuid_utils
 
+from integrator.exchange import now_us
 from integrator.journal import keycheck
 from integrator.journal.anchor import AnchorRefused
 from integrator.journal.writer import Journal
@@ -105,11 +105,6 @@ class Options:
         return now_us() if self.single else now_us() - int(DEAD_SECONDS * 1e6)
 
 
-def now_us() -> int:
-    """Microseconds since the epoch."""
-    return time.time_ns() // 1_000
-
-
 def check_options(options: Options) -> None:
     """Raises StartRefusedError for combinations that cannot be kept safe."""
     if options.workers > 1 and options.single:
@@ -122,7 +117,9 @@ def check_options(options: Options) -> None:
     if options.workers > 1 and options.sandbox:
         raise StartRefusedError("the sandbox is for one process: leave --workers or --sandbox out")
     if options.demo and not (options.sandbox and options.embedded):
-        raise StartRefusedError("the demo has its keys from the sandbox on SQLite: give --sandbox alone with it")
+        raise StartRefusedError(
+            "the demo has its keys from the sandbox on SQLite: give --sandbox alone with it"
+        )
     if options.sandbox and options.host not in ("127.0.0.1", "::1", "localhost"):
         raise StartRefusedError("the sandbox has demo keys: it listens on loopback only, leave --host out")
 
@@ -159,7 +156,9 @@ async def foundations(options: Options, *, enrol: bool = False) -> AsyncIterator
         # A new database takes the keys it is first started with; a known one only those enrolled.
         new = not await store.key_checks()
         await keycheck.verify(store, keyring, embedded=options.embedded or new or enrol)
-        yield Foundations(options, keyring, store, Journal(keyring, options.origin, limits=options.limits), process_id)
+        yield Foundations(
+            options, keyring, store, Journal(keyring, options.origin, limits=options.limits), process_id
+        )
     except (KeyringError, AnchorRefused) as error:
         raise StartRefusedError(str(error)) from error
     finally:

@@ -20,14 +20,13 @@ from uvicorn.config import Config
 from uvicorn.server import Server
 
 from integrator.app import Bus
-from integrator.exchange import InvalidRequest
+from integrator.exchange import InvalidRequest, now_us
 from integrator.foundations import (
     Foundations,
     Options,
     StartRefusedError,
     check_options,
     foundations,
-    now_us,
 )
 from integrator.journal.anchor import Anchor, AnchorRefused
 from integrator.journal.commands import adopt_anchor

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from integrator.exchange import AdapterAnswer, Context, Conversions, Exchange
+from integrator.exchange import AdapterAnswer, Context, Conversions, Exchange, now_us
 from integrator.security.parsers import CONVERSIONS
 
 
@@ -72,7 +71,7 @@ class Services:
     sender: Sender = field(default_factory=NoSender)
     resource: Callable[[str], bytes] = no_resource
     conversions: Conversions = CONVERSIONS
-    now_us: Callable[[], int] = lambda: time.time_ns() // 1000
+    now_us: Callable[[], int] = now_us
     log: Callable[[str, str, str, int], None] = no_log
     personal: bool = True
     placeholders: Mapping[str, str] = field(default_factory=dict)

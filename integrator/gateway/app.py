@@ -7,13 +7,13 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-from integrator.exchange import IntegratorError, InvalidRequest, NoData, Overloaded
+from integrator.exchange import IntegratorError, InvalidRequest, NoData, Overloaded, now_us
 from integrator.gateway import probes, rest, soap
 from integrator.gateway.entries import RestEntry, SoapPath
 from integrator.gateway.http import ASGIApp, Head, Proxies, RawHeaders, Receive, Scope, Send
 from integrator.gateway.identity import CERTIFICATE, CHAIN, Identity
 from integrator.gateway.pipeline import Ended, refuse
-from integrator.gateway.plane import Plane, Today, name_caller, wall_us
+from integrator.gateway.plane import Plane, Today, name_caller
 from integrator.gateway.quota import Quotas
 from integrator.gateway.recording import Unwritten, Upkeep
 from integrator.gateway.runtime import Runtime
@@ -59,7 +59,7 @@ class Gateway:
         mounted: ASGIApp | None = None,
         trusted_proxies: Iterable[str] = (),
         parts: Callable[[], Mapping[str, str]] = _healthy,
-        now_us: Callable[[], int] = wall_us,
+        now_us: Callable[[], int] = now_us,
         public_url: str | None = None,
         control_prefixes: tuple[str, ...] = CONTROL_PREFIXES,
         credentials_kept_seconds: float = 5.0,

@@ -38,10 +38,11 @@ from integrator.exchange import (
     ProviderTimeout,
     Refused,
     RouteFailed,
+    now_us,
 )
 from integrator.gateway.errors import after_the_route, error_info
 from integrator.gateway.eventbody import EventUnreadable, open_event
-from integrator.gateway.plane import Today, wall_us
+from integrator.gateway.plane import Today
 from integrator.gateway.runtime import Routes
 from integrator.journal.canonical import NotCanonical
 from integrator.security import parsers
@@ -179,7 +180,7 @@ class DeliveryHandler:
         on_due: Callable[[], None],
         limits: Limits = DEFAULT,
         conversions: Conversions | None = None,
-        now_us: Callable[[], int] = wall_us,
+        now_us: Callable[[], int] = now_us,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._store, self._journal, self._keyring = store, journal, keyring

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -24,11 +23,6 @@ from integrator.security.keyring import Keyring
 from integrator.security.limits import Limits
 from integrator.store.api import Store
 from integrator.telemetry.metrics import Metrics
-
-
-def wall_us() -> int:
-    """Microseconds since the epoch."""
-    return time.time_ns() // 1000
 
 
 class Today:

@@ -15,7 +15,15 @@ from typing import Any
 from integrator.contracts.binder import Binder
 from integrator.contracts.contract import Contract
 from integrator.contracts.jsonschema import JsonSchema
-from integrator.exchange import AdapterAnswer, Context, IntegratorError, Leg, ProviderTimeout, Refused
+from integrator.exchange import (
+    AdapterAnswer,
+    Context,
+    IntegratorError,
+    Leg,
+    ProviderTimeout,
+    Refused,
+    now_us,
+)
 from integrator.outbound.breaker import Breaker
 from integrator.outbound.calls import RESERVED, Call
 from integrator.outbound.errors import tells_down
@@ -28,11 +36,6 @@ from integrator.security.limits import DEFAULT, Limits
 from integrator.site.compiled import Adapter, AdapterOperation, CompiledSite
 
 Observer = Callable[[Context, Leg, bytes, bytes | None], None]
-
-
-def wall_us() -> int:
-    """Microseconds since the epoch."""
-    return time.time_ns() // 1_000
 
 
 class Outbound:
@@ -54,7 +57,7 @@ class Outbound:
         resolve: Callable[[str], str],
         overrides: Mapping[str, str] | None = None,
         limits: Limits = DEFAULT,
-        now_us: Callable[[], int] = wall_us,
+        now_us: Callable[[], int] = now_us,
         clock: Callable[[], float] = time.monotonic,
         observe: Observer | None = None,
     ) -> None:

@@ -12,10 +12,9 @@ from typing import Any
 import jq
 
 from integrator.contracts.jsonschema import JsonSchema
-from integrator.exchange import Exchange, Leg
+from integrator.exchange import Exchange, Leg, now_us
 from integrator.gateway.app import Gateway
 from integrator.gateway.credentials import new_key
-from integrator.gateway.plane import wall_us
 from integrator.gateway.runtime import Runtime, Tools
 from integrator.journal.writer import Journal
 from integrator.security.keyring import PURPOSES, Key, Keyring
@@ -153,7 +152,7 @@ def person(exchange: Exchange) -> Any:
 def called(exchange: Exchange) -> None:
     """As if the outbound had called a provider."""
     assert exchange.context is not None
-    exchange.context.legs.append(Leg("regional/bced-person", "getPerson", "read", wall_us()))
+    exchange.context.legs.append(Leg("regional/bced-person", "getPerson", "read", now_us()))
 
 
 class FunctionRoutes:
@@ -308,7 +307,7 @@ class World:
     store: MemoryStore = field(default_factory=MemoryStore)
     keys: Keyring = field(default_factory=keyring)
     limits: Limits = DEFAULT
-    now: Callable[[], int] = wall_us
+    now: Callable[[], int] = now_us
     gateway: Gateway = field(init=False)
     accepted: int = 0
     metrics: Metrics = field(default_factory=Metrics)

@@ -16,9 +16,8 @@ from integrator.contracts.contract import Contract
 from integrator.contracts.jsonschema import JsonSchema
 from integrator.engine import Services, compile_routes
 from integrator.engine.languages.jq import compile_jq, first_or_null
-from integrator.exchange import AdapterAnswer, Context, Leg
+from integrator.exchange import AdapterAnswer, Context, Leg, now_us
 from integrator.gateway.app import Gateway
-from integrator.gateway.plane import wall_us
 from integrator.gateway.runtime import Runtime, Tools
 from integrator.journal.writer import Journal
 from integrator.security.limits import DEFAULT
@@ -53,7 +52,7 @@ class Providers:
     ) -> AdapterAnswer:
         self.bodies.append(body)
         assert context is not None
-        context.legs.append(Leg(adapter, operation, "read", wall_us(), wall_us()))
+        context.legs.append(Leg(adapter, operation, "read", now_us(), now_us()))
         return self.answer
 
 
