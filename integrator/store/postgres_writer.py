@@ -77,7 +77,6 @@ class Writer:
 
     async def _work(self) -> None:
         while True:
-            await self._gather()
             batch = take(self._waiting, self._units_per_batch)
             if not batch:
                 if self._closing:
@@ -88,13 +87,6 @@ class Writer:
             outcomes = await self._write([unit for unit, _ in batch])
             failpoints.hit("commit-after")
             settle(batch, outcomes)
-
-    async def _gather(self) -> None:
-        """Return once a turn of the loop has brought no more units, or the batch is full."""
-        count = 0
-        while count < len(self._waiting) < self._units_per_batch:
-            count = len(self._waiting)
-            await asyncio.sleep(0)
 
     async def _write(self, units: Sequence[Unit]) -> list[Outcome]:
         """The outcome of each unit; a batch in trouble is halved until the culprit is alone."""
