@@ -185,6 +185,8 @@ def soap_paths(
         for entry in flow.flow.entries:
             if entry.kind != "soap" or entry.wsdl is None or entry.operation is None:
                 continue
+            if flow.flow.exchange == "event":  # `check` says so with its place
+                raise ValueError(f"{flow.id}: an event cannot be sent by SOAP")
             contract = contracts[entry.wsdl]
             binder = binders[entry.binder] if entry.binder else None
             faults = Faults(contract, binder.plain if binder is not None else None)

@@ -116,6 +116,9 @@ CASES: dict[str, tuple[str, tuple[Edit, ...]]] = {
         Edit(R, "- rest: POST /v1/lookups", "- {rest: POST /v1/lookups, parameters: [§personNumber]}"),)),
     "personal by GET": ("personal-identifier-in-path", (Edit(R, "POST /v1/lookups", "§GET /v1/lookups"),)),
     "delivery of a reply": ("event-entry", (Edit(R, "    field-groups:", "    §delivery: {}\n    field-groups:"),)),
+    "event by SOAP": ("event-entry", (
+        Edit(R, "entries: [{rest: POST /v1/notices}]", "entries:\n      - rest: POST /v1/notices\n      - soap: §{path: /soap/notices, "
+             "wsdl: schemas/mini.wsdl, operation: getMini, in: ., out: .}"),)),
     "answer of an event": ("event-entry", (Edit(R, "    delivery:", "    §field-groups: {}\n    delivery:"),)),
     # fields
     "unknown field": ("unknown-field", (Edit(R, "[niss, name]", "[niss, name, §nam]"),)),

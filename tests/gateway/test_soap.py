@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +193,22 @@ async def test_refused_as_the_contract_s_fault(bced: World, zeep_client: zeep.Cl
     assert bced.store.types() == ["refused"]
     assert bced.store.leaves()[0]["error"]["code"] == reason
     assert text
+
+
+async def test_a_grant_for_rest_alone_is_refused_at_the_soap_door(
+    walloon: CompiledSite, contracts: dict[str, Contract], zeep_client: zeep.Client
+):
+    consult = walloon.flows["person-consult"]
+    grants = tuple(replace(grant, entries=("rest",)) for grant in consult.grants)
+    narrowed = replace(walloon, flows={**walloon.flows, "person-consult": replace(consult, grants=grants)})
+    binders = {name: Binder(plain) for name, plain in walloon.binders.items()}
+    routes = FunctionRoutes({"flow:person-consult": known})
+    world = World(routes, {}).build(narrowed, contracts=contracts, binders=binders)
+    answer = await call(world, request(zeep_client))
+    assert answer.status == 500
+    assert world.store.types() == ["refused"]
+    assert world.store.leaves()[0]["error"]["code"] == "entry-not-granted"
+    assert routes.ran == []
 
 
 async def test_a_software_house_names_its_commune(bced: World, zeep_client: zeep.Client):
