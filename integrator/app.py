@@ -29,7 +29,9 @@ from integrator.foundations import Foundations, StartRefusedError
 from integrator.gateway.app import Gateway
 from integrator.gateway.delivery import DeliveryHandler
 from integrator.gateway.runtime import Routes, Runtime, Tools
+from integrator.gateway.transparency import LogAccess
 from integrator.journal.anchor import Anchor, AnchorRefused
+from integrator.journal.logkey import LogKey
 from integrator.journal.recovery import close_orphans
 from integrator.journal.sealer import Pass, Sealer, SealerStopped
 from integrator.operations.compilation import SiteRefusedError, compile_in_child
@@ -66,7 +68,8 @@ class Bus:
         self.failure: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.pool = Pool(limits=self.options.limits, connections=512)
         self.anchor = Anchor(self.options.anchor, self.options.origin)
-        self.sealer = Sealer(base.store, self.anchor, now_us, on_pass=self._sealed)
+        log_key = LogKey.current(self.options.origin, base.keyring)
+        self.sealer = Sealer(base.store, self.anchor, log_key, now_us, on_pass=self._sealed)
         self._outbound: Outbound | None = None
         self._depths: dict[tuple[str, str], int] = {}
         self._beaten = True  # whether the last beat reached the database
@@ -95,7 +98,7 @@ class Bus:
         except SiteRefusedError as error:
             lines = [f"{p['file']}:{p['line']}: {p['message']}" for p in error.problems[:5]]
             raise StartRefusedError("\n".join([str(error), *lines])) from error
-        except (AnchorRefused, StoreUnavailable, StartProblems) as error:
+        except (AnchorRefused, SealerStopped, StoreUnavailable, StartProblems) as error:
             raise StartRefusedError(str(error)) from error
 
     async def start(self) -> None:
@@ -141,6 +144,7 @@ class Bus:
             trusted_proxies=options.trusted_proxies,
             parts=self.health,
             now_us=now_us,
+            log_access=LogAccess(options.log_tiles == "public", self.control_token),
             mounted=LazyPortal(self.control(lambda: self.runtime.site)) if options.control_plane else None,
         )
         handler = DeliveryHandler(

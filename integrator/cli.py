@@ -221,6 +221,23 @@ def keyring_create(path: Annotated[Path, typer.Argument(help="A file that does n
     out.print(f"{path}: keep a copy apart from the database; without it records cannot be opened")
 
 
+@keyring_app.command(
+    "add", epilog="Example:  integrator keyring add /run/secrets/integrator-keys.json --purpose log"
+)
+def keyring_add(
+    path: Annotated[Path, typer.Argument(help="The key file.")],
+    purpose: Annotated[str, typer.Option(help="What the new key is for.")],
+) -> None:
+    """Add a new key to the key file; it is current from the next start on. Back the file up, then enrol."""
+    from integrator.security.keyring import Keyring, KeyringError
+
+    try:
+        made = Keyring.add(path, purpose)
+    except KeyringError as error:
+        fail(str(error))
+    out.print(f"{made}: back the key file up, then run `integrator keyring enrol`")
+
+
 @keyring_app.command("enrol", epilog="Example:  integrator keyring enrol --var var")
 def keyring_enrol(var: VarOption = VAR) -> None:
     """Tell the database about keys that were added to the key file. The bus must be stopped on SQLite."""
@@ -365,6 +382,62 @@ def journal_adopt(
     except (SettingsError, StartRefusedError) as error:
         fail(str(error))
     out.print(f"the anchor is now at {adopted['size']} sealed records")
+
+
+@journal_app.command("receipt", epilog="Example:  integrator journal receipt 0193… --save 0193.tlog-proof")
+def journal_receipt(
+    exchange: Annotated[str, typer.Argument(help="The exchange id.")],
+    save: Annotated[
+        Path | None, typer.Option("--save", help="Write it there instead of printing it.")
+    ] = None,
+    who: WhoOption = "operator",
+    why: WhyOption = "operations",
+    var: VarOption = VAR,
+) -> None:
+    """Print the receipt of an exchange's end: proof, for ever and offline, that it stands in the log."""
+    text: str = journal_call(var, "receipt", {"exchange": exchange}, who, why)["receipt"]
+    if save is None:
+        sys.stdout.write(text)
+    else:
+        save.write_text(text, "utf-8")
+        err.print(f"{save}: check it with `integrator journal verify {save}`")
+
+
+@journal_app.command("key", epilog="Example:  integrator journal key")
+def journal_key(var: VarOption = VAR) -> None:
+    """Print the public key the log is signed with; give it to whoever verifies."""
+    sys.stdout.write(journal_call(var, "key", {}, "operator", "public key")["key"] + "\n")
+
+
+@journal_app.command(
+    "verify",
+    epilog="Examples:  integrator journal verify https://bus.example/log --key KEY --tiles-only  ·  "
+    "integrator journal verify 0193.tlog-proof",
+)
+def journal_verify(
+    target: Annotated[str, typer.Argument(help="A directory, an address, or a receipt file.")],
+    key: Annotated[
+        list[str] | None, typer.Option("--key", help="Verifier key you trust; without it, this bus's own.")
+    ] = None,
+    origin: Annotated[str | None, typer.Option(help="The log's name; without it, the key's.")] = None,
+    earlier: Annotated[
+        list[Path] | None, typer.Option("--earlier", help="A checkpoint you kept: the log must continue it.")
+    ] = None,
+    tiles_only: Annotated[bool, typer.Option("--tiles-only", help="Read hashes, no entries.")] = False,
+    keep: Annotated[Path | None, typer.Option("--keep", help="Keep what is read in this directory.")] = None,
+    token_file: Annotated[Path | None, typer.Option("--token-file", help="Bearer token for entries.")] = None,
+    var: VarOption = VAR,
+) -> None:
+    """Check a log or a receipt from outside, trusting nothing but the key. No part of the bus is used."""
+    from integrator.journal import verify_log
+
+    keys = key or [journal_call(var, "key", {}, "operator", "public key")["key"]]
+    given = [target, *(f"--key={text}" for text in keys), *(f"--earlier={path}" for path in earlier or [])]
+    given += [f"--origin={origin}"] if origin else []
+    given += [f"--keep={keep}"] if keep else []
+    given += [f"--token-file={token_file}"] if token_file else []
+    given += ["--tiles-only"] if tiles_only else []
+    raise typer.Exit(verify_log.main(given))
 
 
 # --- doctor -------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from integrator.foundations import Foundations
 from integrator.gateway.credentials import new_key
 from integrator.journal import commands
 from integrator.journal.anchor import Anchor
+from integrator.journal.logkey import LogKey
 from integrator.journal.search import Reader
 from integrator.operations.compilation import SiteRefusedError
 from integrator.site.compiled import CompiledSite
@@ -126,6 +127,14 @@ class Control:
         elif command == "search":
             kind, value = next(((k, str(v)) for k, v in given.items()), ("", ""))
             found = await commands.search(self._reader, kind, value, actor=who, why=why, limit=limit)
+        elif command == "receipt":
+            receipt = await commands.receipt(
+                self._reader, self._base.store, str(given.get("exchange", "")), actor=who, why=why
+            )
+            return {"receipt": receipt.decode()}
+        elif command == "key":
+            log_key = LogKey.current(self._base.journal.origin, self._base.keyring)
+            return {"origin": log_key.origin, "key": str(log_key.verifier)}
         else:
             return await commands.check(
                 self._base.store, self._base.journal, anchor=self._anchor, actor=who, clock=self._now_us

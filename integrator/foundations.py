@@ -59,6 +59,7 @@ class Options:
     sandbox: bool = False
     demo: bool = False
     control_plane: bool = True
+    log_tiles: str = "public"
     log_level: str = "info"
     limits: Limits = DEFAULT
     overrides: Mapping[str, str] = field(default_factory=dict)
@@ -84,6 +85,7 @@ class Options:
             sandbox=settings.sandbox,
             demo=settings.demo,
             control_plane=settings.control_plane,
+            log_tiles=settings.log_tiles,
             log_level=settings.log_level,
             limits=settings.effective_limits(),
             **more,
@@ -168,7 +170,11 @@ async def foundations(options: Options, *, enrol: bool = False) -> AsyncIterator
 def _keyring(options: Options) -> Keyring:
     if options.embedded and not options.key_file.exists():
         return Keyring.create(options.key_file)
-    return Keyring.load(options.key_file)
+    keyring = Keyring.load(options.key_file)
+    if options.embedded and not keyring.has("log"):  # made before the log was signed
+        Keyring.add(options.key_file, "log")
+        keyring = Keyring.load(options.key_file)
+    return keyring
 
 
 def has_database(options: Options) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -173,3 +174,56 @@ async def test_no_password_of_the_database_is_left_on_the_disk(tmp_path: Path) -
     async with foundations(options(tmp_path)) as base:
         marker = base.options.var / "schema"
         assert base.options.database not in marker.read_text()
+
+
+# --- the key of the log --------------------------------------------------------------------------
+
+
+def without_log_key(path: Path) -> None:
+    """A key file as the release made it that did not sign the log."""
+    Keyring.create(path)
+    document = json.loads(path.read_text())
+    document["keys"] = [key for key in document["keys"] if key["purpose"] != "log"]
+    path.write_text(json.dumps(document))
+
+
+async def test_the_embedded_mode_adds_the_key_that_signs_the_log(tmp_path: Path) -> None:
+    chosen = options(tmp_path)
+    without_log_key(chosen.key_file)
+    before = {key.id: key.check_value() for key in Keyring.load(chosen.key_file)}
+    async with foundations(chosen) as base:
+        await Bus(base).prepare()
+        found = await base.store.last_checkpoint()
+        assert found is not None
+        assert before.items() < (await base.store.key_checks()).items()
+    async with foundations(chosen) as base:  # and knows it at the next start
+        await Bus(base).prepare()
+
+
+async def test_elsewhere_a_missing_log_key_refuses_the_start_with_the_remedy(tmp_path: Path) -> None:
+    chosen = options(tmp_path, broker="amqp://127.0.0.1/x")
+    without_log_key(chosen.key_file)
+    with pytest.raises(StartRefusedError, match="integrator keyring add KEYFILE --purpose log"):
+        async with foundations(chosen) as base:
+            Bus(base)
+    Keyring.add(chosen.key_file, "log")
+    with pytest.raises(StartRefusedError, match="does not know the key log-1: enrol it once"):
+        async with foundations(chosen):
+            pass
+    async with foundations(chosen, enrol=True):
+        pass
+    async with foundations(chosen) as base:
+        await Bus(base).prepare()
+
+
+async def test_a_database_behind_its_anchor_refuses_the_start(tmp_path: Path) -> None:
+    chosen = options(tmp_path)
+    async with foundations(chosen) as base:
+        bus = Bus(base)
+        await bus.prepare()
+        await bus.sealer.seal_pending()
+    for name in chosen.var.glob("integrator.db*"):
+        name.unlink()
+    async with foundations(chosen) as base:
+        with pytest.raises(StartRefusedError, match="this is an older copy"):
+            await Bus(base).prepare()

@@ -18,6 +18,7 @@ from integrator.gateway.quota import Quotas
 from integrator.gateway.recording import Unwritten, Upkeep
 from integrator.gateway.runtime import Runtime
 from integrator.gateway.status import status
+from integrator.gateway.transparency import LOG_PATH, RECEIPT, LogAccess, log, receipt
 from integrator.journal.noise import Noise
 from integrator.journal.writer import Journal
 from integrator.security.keyring import Keyring
@@ -43,7 +44,8 @@ class Gateway:
     `on_accepted` wakes the relay, `parts` says how the parts of the bus are (for `/health`),
     `mounted` is the control plane, which gets `/` and what begins with `control_prefixes`;
     `trusted_proxies` are networks (CIDR) whose `Client-Cert` counts; `public_url` is what the
-    served WSDL names, where it is not the address the client used.
+    served WSDL names, where it is not the address the client used; `log_access` says who may read
+    the tiles of the journal's log.
     """
 
     def __init__(
@@ -61,12 +63,14 @@ class Gateway:
         parts: Callable[[], Mapping[str, str]] = _healthy,
         now_us: Callable[[], int] = now_us,
         public_url: str | None = None,
+        log_access: LogAccess = LogAccess(),  # noqa: B008 - frozen
         control_prefixes: tuple[str, ...] = CONTROL_PREFIXES,
         credentials_kept_seconds: float = 5.0,
     ) -> None:
         self.runtime = runtime
         self._proxies = Proxies(trusted_proxies)
         self._mounted, self._control, self._parts = mounted, control_prefixes, parts
+        self._log_access = log_access
         still_open: dict[str, int] = {}
         noise = Noise()
         unwritten = Unwritten(store, limits.exchanges_in_flight, still_open)
@@ -161,7 +165,11 @@ class Gateway:
         path, method = scope["path"], scope["method"]
         if method in ("GET", "HEAD"):
             if path.startswith(rest.STATUS_PATH):
-                await status(self.plane, runtime, scope, send, head)
+                serve = receipt if path.endswith(RECEIPT) else status
+                await serve(self.plane, runtime, scope, send, head)
+                return
+            if path.startswith(LOG_PATH):
+                await log(self.plane, runtime, self._log_access, scope, send, head)
                 return
             if path == "/health":
                 await probes.health(scope, send, head, self._parts)
@@ -236,6 +244,6 @@ def _allowed(path: str, entries: list[RestEntry], door: SoapPath | None) -> list
     allowed = {entry.entry.method for entry in entries}
     if door is not None:
         allowed |= {"GET", "POST"}
-    if path == "/health" or path.startswith(rest.STATUS_PATH):
+    if path == "/health" or path.startswith((rest.STATUS_PATH, LOG_PATH)):
         allowed.add("GET")
     return sorted(allowed)

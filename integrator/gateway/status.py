@@ -35,21 +35,36 @@ async def status(plane: Plane, runtime: Runtime, scope: Scope, send: Send, head:
 
 
 async def _find(plane: Plane, runtime: Runtime, scope: Scope, head: Head) -> dict[str, Any]:
-    caller = await plane.identity.caller(scope, head, runtime.directory)
-    try:
-        exchange_id = UUID(scope["path"][len(STATUS_PATH) :])
-    except ValueError:
-        raise _unknown() from None
+    exchange_id, records = await own_records(plane, runtime, scope, head, scope["path"][len(STATUS_PATH) :])
     try:
         delivery = await plane.store.delivery(exchange_id.bytes)
-        records = await plane.store.records_of(exchange_id.bytes)
     except StoreUnavailable:
-        raise NotRecorded("the journal cannot be read now: try again later") from None
-    if not any(record.party == caller.party.id for record in records):
-        raise _unknown()
+        raise _unreadable() from None
     if delivery is not None:
         return describe_delivery(delivery)
     return describe_records(str(exchange_id), records)
+
+
+async def own_records(
+    plane: Plane, runtime: Runtime, scope: Scope, head: Head, identifier: str
+) -> tuple[UUID, Sequence[StoredRecord]]:
+    """The records of an exchange the caller sent. Raises NoData for any other, NotRecorded."""
+    caller = await plane.identity.caller(scope, head, runtime.directory)
+    try:
+        exchange_id = UUID(identifier)
+    except ValueError:
+        raise _unknown() from None
+    try:
+        records = await plane.store.records_of(exchange_id.bytes)
+    except StoreUnavailable:
+        raise _unreadable() from None
+    if not any(record.party == caller.party.id for record in records):
+        raise _unknown()
+    return exchange_id, records
+
+
+def _unreadable() -> IntegratorError:
+    return NotRecorded("the journal cannot be read now: try again later")
 
 
 def _unknown() -> IntegratorError:

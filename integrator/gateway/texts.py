@@ -287,6 +287,18 @@ REASONS: dict[str, tuple[str, str, str, str]] = {
         "Ihre Organisation hat keinen Austausch mit dieser Kennung.",
         "Your organisation has no exchange of this id.",
     ),
+    "receipt-not-yet": (
+        "La fin de cet échange n'est pas encore dans le journal publié. Réessayez dans une seconde.",
+        "Het einde van deze uitwisseling staat nog niet in het gepubliceerde journaal. Probeer over een seconde.",
+        "Das Ende dieses Austauschs steht noch nicht im veröffentlichten Journal. Bitte in einer Sekunde erneut.",
+        "The end of this exchange is not in the published log yet. Ask again in a second.",
+    ),
+    "log-closed": (
+        "Cette partie du journal est réservée aux auditeurs.",
+        "Dit deel van het journaal is voorbehouden aan auditors.",
+        "Dieser Teil des Journals ist Prüfern vorbehalten.",
+        "This part of the log is for auditors.",
+    ),
     "path-unknown": (
         "Il n'y a rien à cette adresse.",
         "Er is niets op dit adres.",

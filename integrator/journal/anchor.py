@@ -1,8 +1,8 @@
 """The anchor: what the log was last seen to be, kept durably outside the database.
 
 A database restored from an old backup is shorter than its anchor, a replaced one has another
-running hash at that size; both are refused at start. Until checkpoints are signed the anchor holds
-the running hash over all leaf hashes, so that the tree built later can be checked against it.
+running hash at that size; both are refused at start. The anchor holds the running hash over all
+leaf hashes, which a start can follow entry by entry, and the checkpoint signed last.
 """
 
 from __future__ import annotations
@@ -17,8 +17,11 @@ from typing import Any
 
 import orjson
 
+from integrator.journal import checkpoint as checkpoints
+from integrator.journal import tree
 from integrator.journal.canonical import canonical
-from integrator.store.api import Store
+from integrator.journal.note import NoteError
+from integrator.store.api import CheckpointRow, Store
 
 CLOCK_STEP_US = 1_000_000
 TAIL_ENTRIES = 10_000
@@ -58,13 +61,15 @@ def beginning(origin: str) -> Point:
 @dataclass(frozen=True, slots=True)
 class AnchorState:
     """What the anchor file says. `tail` and `middle` are earlier points, at least `TAIL_ENTRIES`
-    apart in a long log: a start recomputes the entries since `tail` instead of the whole log."""
+    apart in a long log: a start recomputes the entries since `tail` instead of the whole log.
+    `checkpoint` is the note signed last, of `head` or an earlier size; "" before the first."""
 
     origin: str
     head: Point
     time_us: int
     tail: Point
     middle: Point
+    checkpoint: str = ""
 
     def advanced(self, leaf_hashes: Iterable[bytes], time_us: int) -> AnchorState:
         """The state after these entries were sealed at this time."""
@@ -72,7 +77,7 @@ class AnchorState:
         tail, middle = self.tail, self.middle
         if head.size - middle.size >= TAIL_ENTRIES:
             tail, middle = middle, head
-        return AnchorState(self.origin, head, time_us, tail, middle)
+        return AnchorState(self.origin, head, time_us, tail, middle, self.checkpoint)
 
 
 class Anchor:
@@ -160,6 +165,8 @@ def _encode(state: AnchorState) -> bytes:
         "tail": [state.tail.size, state.tail.running_hash.hex()],
         "middle": [state.middle.size, state.middle.running_hash.hex()],
     }
+    if state.checkpoint:
+        document["checkpoint"] = state.checkpoint
     document["check"] = sha256(canonical(document)).hexdigest()
     return canonical(document) + b"\n"
 
@@ -176,6 +183,7 @@ def _decode(data: bytes) -> AnchorState | None:
             time_us=document["time"],
             tail=Point(document["tail"][0], bytes.fromhex(document["tail"][1])),
             middle=Point(document["middle"][0], bytes.fromhex(document["middle"][1])),
+            checkpoint=str(document.get("checkpoint", "")),
         )
     except (ValueError, KeyError, TypeError, AttributeError, IndexError):
         return None
@@ -247,6 +255,38 @@ async def _leaf_hashes(store: Store, start: int, stop: int) -> list[bytes]:
                 )
             hashes.append(leaf_hash)
     return hashes
+
+
+async def check_checkpoints(store: Store, state: AnchorState) -> CheckpointRow | None:
+    """Prove that the log contains the checkpoints signed last: the anchor's, and the one published.
+
+    Returns the latter. Raises AnchorRefused where the log is smaller or has another root, TreeBroken.
+    """
+    if state.checkpoint:
+        try:
+            anchored = checkpoints.unproven(state.checkpoint.encode())
+        except NoteError as error:
+            raise AnchorRefused(
+                f"the anchor holds no checkpoint where one should be ({error}): restore it from a copy"
+            ) from error
+        await _check_root(store, state, anchored.size, anchored.root, "its anchor")
+    published = await store.last_checkpoint()
+    if published is not None:
+        await _check_root(store, state, published.size, published.root, "its last checkpoint")
+    return published
+
+
+async def _check_root(store: Store, state: AnchorState, size: int, root: bytes, who: str) -> None:
+    if size > state.head.size:
+        raise AnchorRefused(
+            f"the database holds {state.head.size} sealed records, {who} {size}: this is an older copy. "
+            "Start with the newest database; a log never signs two histories"
+        )
+    if await tree.root_at(store, size) != root:
+        raise AnchorRefused(
+            f"the log of the database has another root at size {size} than {who} says: it was altered, "
+            "or is another log. Run `integrator journal check`, and restore the right database"
+        )
 
 
 async def adopt(store: Store, anchor: Anchor, now_us: int) -> AnchorState:

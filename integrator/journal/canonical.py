@@ -1,4 +1,4 @@
-"""Canonical bytes of leaves and details (RFC 8785), and the hash of a leaf (RFC 6962, section 2.1).
+"""Canonical bytes of leaves and details (RFC 8785); the hash of a leaf is `merkle.leaf_hash`.
 
 Only a subset of JSON is used, where orjson with sorted keys gives RFC 8785's bytes: ASCII keys,
 strings, booleans, null, integers below 2^53 in magnitude, arrays and objects of these. Floats are
@@ -7,10 +7,11 @@ refused, because their text depends on the serialiser.
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import orjson
+
+from integrator.journal.merkle import leaf_hash as leaf_hash
 
 INTEGER_MAX = 2**53 - 1
 _OPTIONS = (
@@ -20,7 +21,6 @@ _OPTIONS = (
     | orjson.OPT_PASSTHROUGH_DATACLASS
     | orjson.OPT_PASSTHROUGH_DATETIME
 )
-_sha256 = hashlib.sha256
 _dumps = orjson.dumps
 
 
@@ -73,8 +73,3 @@ def _require_text(value: str, path: str) -> None:
         value.encode("utf-8")
     except UnicodeEncodeError:
         raise NotCanonical(f"{path}: text with half a surrogate pair") from None
-
-
-def leaf_hash(leaf: bytes) -> bytes:
-    """SHA-256(0x00 ‖ leaf): the hash of a Merkle tree leaf (RFC 6962, section 2.1), 32 bytes."""
-    return _sha256(b"\x00" + leaf).digest()

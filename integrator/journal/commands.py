@@ -12,9 +12,11 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from integrator.exchange import NoData
 from integrator.journal import anchor as anchors
 from integrator.journal import criteria, tags
 from integrator.journal.anchor import Anchor
+from integrator.journal.published import Published
 from integrator.journal.search import OpenRecord, Reader, Reading
 from integrator.journal.verify import verify
 from integrator.journal.writer import Journal
@@ -82,6 +84,25 @@ async def readings(
         }
         for record in opened
     ]
+
+
+async def receipt(reader: Reader, store: Store, identifier: str, *, actor: str, why: str) -> bytes:
+    """`journal receipt EXCHANGE`: the tlog-proof of the exchange's end record.
+
+    Raises NoData where there is no such exchange, or its end is not in the published log yet.
+    """
+    opened = await reader.exchange(Reading(actor, why), identifier)
+    if not opened:
+        raise NoData("no exchange of this id", reason="exchange-unknown")
+    last = next((record.stored for record in opened if record.stored.final), None)
+    made = await Published(store).receipt(last) if last is not None else None
+    if made is None:
+        raise NoData(
+            "the end of this exchange is not in the published log yet: ask again in a second, or once the "
+            "exchange has ended",
+            reason="receipt-not-yet",
+        )
+    return made.encode()
 
 
 async def check(

@@ -1,29 +1,39 @@
 """The sealer: gives records their gapless index, alone, in the order they became durable.
 
-One process holds the sealer lock. Every pass takes what is pending, appends it to the log in one
-transaction that moves the size by compare-and-swap, and only then moves the anchor. Records are
-never touched, so a Merkle tree, tiles and signed checkpoints can be made from the same entries.
+One process holds the sealer lock. Every pass takes what is pending and appends it to the log, with
+the tile hashes it completes, in one transaction that moves the size by compare-and-swap. After that
+commit it signs the checkpoint, anchors it outside the database, and publishes it, in this order: the
+anchor never promises what may be lost, and nothing is public that the anchor does not know. A crash
+in between is made good at the next start, where the same checkpoint is signed and published again.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from integrator.journal import checkpoint as checkpoints
+from integrator.journal import tree
 from integrator.journal.anchor import (
     CLOCK_STEP_US,
     Anchor,
     AnchorDelayed,
     AnchorRefused,
     AnchorState,
+    check_checkpoints,
     reconcile,
 )
-from integrator.store.api import Store
+from integrator.journal.checkpoint import Checkpoint
+from integrator.journal.logkey import LogKey
+from integrator.journal.merkle import CompactRange
+from integrator.journal.tree import TreeBroken
+from integrator.store.api import CheckpointRow, Store, TileHash
 from integrator.store.units import StoreOverloaded, StoreUnavailable
 
 BATCH = 4_096
 INTERVAL_SECONDS = 0.5
+_HASHED_AT_ONCE = 512  # about half a millisecond: exchanges go on in between
 
 
 class SealerStopped(Exception):
@@ -56,16 +66,18 @@ class Sealer:
         self,
         store: Store,
         anchor: Anchor,
+        key: LogKey,
         clock: Callable[[], int],
         *,
         on_pass: Callable[[Pass], None] = _ignore,
         batch: int = BATCH,
         interval_seconds: float = INTERVAL_SECONDS,
     ) -> None:
-        self._store, self._anchor, self._clock = store, anchor, clock
+        self._store, self._anchor, self._key, self._clock = store, anchor, key, clock
         self._on_pass = on_pass
         self._batch, self._interval = batch, interval_seconds
         self._state: AnchorState | None = None
+        self._tree = CompactRange()
         self._stopping = asyncio.Event()
         self.failure: str | None = None
         self.behind = False
@@ -83,11 +95,25 @@ class Sealer:
     async def prepare(self) -> bool:
         """Take the lock and prove the database against its anchor; False where another process seals.
 
-        Raises AnchorRefused with the remedy, StoreUnavailable.
+        What a crash left undone is done here: tile hashes, the checkpoint of the present size.
+        Raises AnchorRefused or SealerStopped with the remedy, StoreUnavailable.
         """
         if not await self._store.take_sealer_lock():
             return False
-        self._state = await reconcile(self._store, self._anchor, self._clock())
+        now_us = self._clock()
+        state = await reconcile(self._store, self._anchor, now_us)
+        try:
+            await tree.complete(self._store, state.head.size)
+            published = await check_checkpoints(self._store, state)
+            self._tree = await tree.load(self._store, state.head.size)
+        except TreeBroken as error:
+            raise AnchorRefused(str(error)) from error
+        if published is None or published.size != state.head.size:
+            state = await self._publish(state, max(now_us, state.time_us))
+        elif state.checkpoint.encode() != published.note:  # an anchor that was adopted has none yet
+            state = replace(state, checkpoint=published.note.decode())
+            await asyncio.to_thread(self._anchor.write, state)
+        self._state = state
         return True
 
     async def run(self) -> None:
@@ -101,9 +127,9 @@ class Sealer:
                     if self._state is not None or await self.prepare():
                         await self.seal_pending()
                 except (StoreUnavailable, StoreOverloaded):
-                    self._state = None
+                    self._state = None  # what is half done is made good by the next `prepare`
                 except AnchorDelayed:
-                    self.behind = True  # the log goes on; the anchor follows once there is room
+                    self.behind = True  # the log goes on; anchor and checkpoint follow once there is room
                 await self._pause()
             await self._last_pass()
         except (AnchorRefused, SealerStopped) as error:
@@ -127,8 +153,8 @@ class Sealer:
                 await self._seal(entries)
                 total += len(entries)
             else:
-                if self.behind:
-                    await self._move_anchor()
+                if self.behind and self._state is not None:
+                    self._state = await self._publish(self._state, self._state.time_us)
                 self._on_pass(Pass(self.size, 0, 0))
             if len(entries) < self._batch:
                 return total
@@ -141,20 +167,45 @@ class Sealer:
         if began_us + CLOCK_STEP_US < state.time_us:
             raise SealerStopped("the clock went backwards: set it right, then start again")
         now_us = max(began_us, state.time_us)
-        if not await self._store.seal(state.head.size, entries, now_us):
+        grown, tiles = await self._grown([leaf_hash for _, leaf_hash in entries])
+        if not await self._store.seal(state.head.size, entries, now_us, tiles):
+            await self._require_lock()
             raise SealerStopped(
                 f"the log grew past {state.head.size} though this process holds the sealer lock: "
                 "another bus writes to this database. Stop it, then start again"
             )
+        self._tree = grown
         self._state = state.advanced((leaf_hash for _, leaf_hash in entries), now_us)
-        # The anchor follows the commit, never leads it: it must not promise what may be lost.
-        await self._move_anchor()
+        self._state = await self._publish(self._state, now_us)
         self._on_pass(Pass(self.size, len(entries), max(0, began_us - _made_us(entries[0][0]))))
 
-    async def _move_anchor(self) -> None:
-        assert self._state is not None
-        await asyncio.to_thread(self._anchor.write, self._state)
+    async def _grown(self, leaf_hashes: list[bytes]) -> tuple[CompactRange, list[TileHash]]:
+        """The tree with these leaves, and the tile hashes they complete."""
+        grown, tiles = self._tree.copy(), list[TileHash]()
+        for start in range(0, len(leaf_hashes), _HASHED_AT_ONCE):
+            tiles += tree.tile_hashes(grown.extend(leaf_hashes[start : start + _HASHED_AT_ONCE]))
+            await asyncio.sleep(0)
+        return grown, tiles
+
+    async def _publish(self, state: AnchorState, now_us: int) -> AnchorState:
+        """Sign the log as it stands committed, anchor the checkpoint, publish it."""
+        root = self._tree.root()
+        note = checkpoints.sign(Checkpoint(self._key.origin, state.head.size, root), self._key)
+        signed = replace(state, checkpoint=note.decode())
+        await asyncio.to_thread(self._anchor.write, signed)
         self.behind = False
+        if not await self._store.publish(CheckpointRow(state.head.size, root, note, now_us)):
+            await self._require_lock()
+            raise SealerStopped(
+                f"the log of size {state.head.size} has a checkpoint already that says otherwise: make sure "
+                "that one bus writes to this database, run `integrator journal check`, then start again"
+            )
+        return signed
+
+    async def _require_lock(self) -> None:
+        """Raise StoreUnavailable where another process seals by now: this one then stands by."""
+        if not await self._store.take_sealer_lock():
+            raise StoreUnavailable("the session that held the sealer lock was lost")
 
     async def _pause(self) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Checking the journal, in its first form: every entry, every hash, every link, every final state.
+"""Checking the journal from inside: every entry, hash, link and final state, tree and checkpoint.
 
 Reads the sealed log page by page. Memory: the links of exchanges not yet ended, and 16 bytes with
 their set entry for each exchange that ended.
@@ -13,9 +13,12 @@ from uuid import UUID
 
 import orjson
 
-from integrator.journal.anchor import Anchor, AnchorRefused, Point, beginning
-from integrator.journal.canonical import NotCanonical, canonical, leaf_hash
+from integrator.journal.anchor import Anchor, AnchorRefused, AnchorState, Point, beginning
+from integrator.journal.canonical import NotCanonical, canonical
+from integrator.journal.logkey import verifiers
+from integrator.journal.merkle import leaf_hash
 from integrator.journal.search import open_record
+from integrator.journal.treecheck import Found, TreeCheck, known_checkpoints
 from integrator.security.keyring import Keyring
 from integrator.store.api import Store, StoredRecord
 
@@ -45,6 +48,7 @@ class Report:
     details_checked: int = 0
     details_deleted: int = 0
     running_hash: str = ""
+    root: str = ""
     problems: list[Problem] = field(default_factory=list)
     problems_total: int = 0
 
@@ -62,20 +66,31 @@ class Report:
             record_id = str(UUID(bytes=record.record_id)) if record else None
             self.problems.append(Problem(record.index if record else index, record_id, rule, message))
 
+    def add_all(self, found: Found) -> None:
+        """Note problems that belong to no single record."""
+        for rule, message in found:
+            self.add(rule, message)
+
 
 async def verify(
     store: Store, keyring: Keyring, *, origin: str, anchor: Anchor | None = None, page: int = PAGE
 ) -> Report:
     """Check the whole log, then the records not sealed yet. Raises StoreUnavailable.
 
-    The bus may go on writing meanwhile: what waits is noted first, so that whatever is looked at
-    has its earlier records among what is looked at too.
+    The bus may go on writing meanwhile: what waits, the anchor and the checkpoints are noted first,
+    so that whatever is looked at has what it builds on among what is looked at too.
     """
     report, chain = Report(), _Exchanges()
     waiting = await store.pending(PENDING_MAX)
-    report.size = (await store.log_state()).size
+    state = _anchored(anchor, report)
+    anchored = state.head if state is not None else None
+    known, found = await known_checkpoints(
+        store, state.checkpoint if state is not None else "", verifiers(origin, keyring), origin
+    )
+    report.add_all(found)
+    tree = TreeCheck(known)
     point = beginning(origin)
-    anchored = _anchored(anchor, report)
+    report.size = (await store.log_state()).size
     for start in range(0, report.size, page):
         stop = min(start + page, report.size)
         entries = {
@@ -83,22 +98,27 @@ async def verify(
         }
         records = {record.index: record for record in await store.sealed_records(start, stop)}
         for index in range(start, stop):
-            point = _check_entry(index, entries.get(index), records.get(index), point, report)
+            entry = entries.get(index)
+            point = _check_entry(index, entry, records.get(index), point, report)
+            tree.take(entry[1] if entry is not None else None)
             record = records.get(index)
             if record is not None:
                 _check_record(record, keyring, report)
                 chain.take(record, report)
             if anchored is not None and point.size == anchored.size and point != anchored:
                 report.add("anchor", f"the log differs from its anchor at size {anchored.size}", index=index)
+        report.add_all(await tree.compare_tiles(store))
     if anchored is not None and anchored.size > report.size:
         report.add("anchor", f"the log has {report.size} entries, its anchor {anchored.size}")
+    report.add_all(tree.compare_checkpoints())
+    report.root = tree.root.hex()
     report.running_hash = point.running_hash.hex()
     await _check_unsealed(store, keyring, waiting, chain, report)
     chain.finish(report)
     return report
 
 
-def _anchored(anchor: Anchor | None, report: Report) -> Point | None:
+def _anchored(anchor: Anchor | None, report: Report) -> AnchorState | None:
     if anchor is None:
         return None
     try:
@@ -109,7 +129,7 @@ def _anchored(anchor: Anchor | None, report: Report) -> Point | None:
     if state is None:
         report.add("anchor", f"there is no anchor at {anchor.path}")
         return None
-    return state.head
+    return state
 
 
 def _check_entry(

@@ -94,7 +94,9 @@ async def revoke_key(key_id: str, bus: Services) -> None:
 
 @router.post("/journal/{command}", tags=["journal"], dependencies=_token)
 async def journal(
-    command: Literal["list", "show", "search", "check"], wanted: JournalRequest, bus: Services
+    command: Literal["list", "show", "search", "check", "receipt", "key"],
+    wanted: JournalRequest,
+    bus: Services,
 ) -> Any:
     """Read the journal. Who read what, and why, becomes a record too."""
     return await bus.journal(command, wanted.arguments, wanted.who, wanted.why)

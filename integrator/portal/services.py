@@ -62,5 +62,6 @@ class ControlServices(Protocol):
         ...
 
     async def journal(self, command: str, arguments: Mapping[str, Any], who: str, why: str) -> Any:
-        """Read the journal: `list`, `show`, `search` or `check`; the reading is itself recorded."""
+        """Read the journal: `list`, `show`, `search`, `receipt` or `check`, itself recorded; `key` is the
+        public key its log is signed with."""
         ...

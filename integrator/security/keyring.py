@@ -1,8 +1,9 @@
 """The bus's own secret keys, named by id, kept in one file outside database and site.
 
-Four purposes: `details` encrypts the personal half of records, `index` makes the HMACs they are
-found by, `bodies` encrypts messages at rest, `credentials` keys the hashes of API keys. The file is
-JSON, mode 0600: {"keys": [{"id": "details-1", "purpose": "details", "secret": "<base64>"}]}; the
+Five purposes: `details` encrypts the personal half of records, `index` makes the HMACs they are
+found by, `bodies` encrypts messages at rest, `credentials` keys the hashes of API keys, `log` signs
+the journal's checkpoints (its secret is an Ed25519 seed). The file is JSON, mode 0600:
+{"keys": [{"id": "details-1", "purpose": "details", "secret": "<base64>"}]}; the
 last key of a purpose is the current one, the first `index` key also names idempotency claims (take
 it out only after `Limits.idempotency_seconds`). Only the embedded mode creates the file by itself.
 """
@@ -18,11 +19,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from integrator.security.randomness import random_bytes
 
-PURPOSES = ("details", "index", "bodies", "credentials")
+PURPOSES = ("details", "index", "bodies", "credentials", "log")
+_FIRST = PURPOSES[:4]  # every key file has these; one made before the log was signed has no `log`
 _NONCE_BYTES = 12
 
 
@@ -31,15 +34,19 @@ class KeyringError(Exception):
 
 
 class Key:
-    """One secret of 32 bytes. AES-256-GCM for `seal`/`unseal`, HMAC-SHA-256 for `mac`."""
+    """One secret of 32 bytes. AES-256-GCM for `seal`/`unseal`, HMAC-SHA-256 for `mac`.
 
-    __slots__ = ("_aead", "_inner", "_outer", "id", "purpose")
+    A key of purpose `log` signs instead: Ed25519 (RFC 8032) with the secret as its seed.
+    """
+
+    __slots__ = ("_aead", "_inner", "_outer", "_signing", "id", "purpose")
 
     def __init__(self, key_id: str, purpose: str, secret: bytes) -> None:
         if len(secret) != 32:
             raise KeyringError(f"key {key_id} has {len(secret)} bytes instead of 32")
         self.id, self.purpose = key_id, purpose
         self._aead = AESGCM(secret)
+        self._signing = Ed25519PrivateKey.from_private_bytes(secret) if purpose == "log" else None
         # HMAC (RFC 2104) with both pads hashed once: half the time of hmac.digest, and unlike it this
         # keeps the interpreter's lock, which a busy writer thread would take in between.
         block = secret.ljust(64, b"\0")
@@ -70,6 +77,19 @@ class Key:
         outer.update(inner.digest())
         return outer.digest()
 
+    def sign(self, data: bytes) -> bytes:
+        """The Ed25519 signature of the data, 64 bytes. Raises KeyringError for another purpose."""
+        return self._signer().sign(data)
+
+    def public_key(self) -> bytes:
+        """The Ed25519 public key, 32 bytes. Raises KeyringError for another purpose."""
+        return self._signer().public_key().public_bytes_raw()
+
+    def _signer(self) -> Ed25519PrivateKey:
+        if self._signing is None:
+            raise KeyringError(f"the key {self.id} is for {self.purpose}: only a key for log signs")
+        return self._signing
+
     def check_value(self) -> bytes:
         """What the database keeps to recognise this key: it reveals nothing of the secret."""
         return hashlib.sha256(self.mac(b"integrator/key-check/v1\n" + self.id.encode())).digest()
@@ -81,7 +101,7 @@ class Keyring:
     def __init__(self, keys: list[Key]) -> None:
         self._by_id = {key.id: key for key in keys}
         self._current = {key.purpose: key for key in keys}
-        missing = [purpose for purpose in PURPOSES if purpose not in self._current]
+        missing = [purpose for purpose in _FIRST if purpose not in self._current]
         if missing:
             raise KeyringError(f"the key file has no key for: {', '.join(missing)}")
 
@@ -111,25 +131,48 @@ class Keyring:
     @classmethod
     def create(cls, path: Path) -> Keyring:
         """Make a new key file (mode 0600, never over an existing one) and load it."""
-        keys = [
-            {
-                "id": f"{purpose}-1",
-                "purpose": purpose,
-                "secret": base64.b64encode(secrets.token_bytes(32)).decode(),
-            }
-            for purpose in PURPOSES
-        ]
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump({"keys": keys}, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
+        _write_new(path, [_new_key(purpose, 1) for purpose in PURPOSES])
         return cls.load(path)
 
+    @classmethod
+    def add(cls, path: Path, purpose: str) -> str:
+        """Add a new key of a purpose to the file, whole or not at all; the new key's id.
+
+        It is current from the next start on. Raises KeyringError.
+        """
+        if purpose not in PURPOSES:
+            raise KeyringError(f"a key is for one of: {', '.join(PURPOSES)}")
+        ring = cls.load(path)
+        number = 1
+        while f"{purpose}-{number}" in ring._by_id:
+            number += 1
+        document = json.loads(path.read_text("utf-8"))
+        key = _new_key(purpose, number)
+        temporary = path.with_name(path.name + ".new")
+        try:
+            temporary.unlink(missing_ok=True)
+            _write_new(temporary, [*document["keys"], key])
+            temporary.replace(path)
+        except OSError as error:
+            raise KeyringError(
+                f"the key file {path} cannot be changed ({error.strerror}): make its directory writable"
+            ) from error
+        return key["id"]
+
     def current(self, purpose: str) -> Key:
-        """The key new data is written with."""
-        return self._current[purpose]
+        """The key new data is written with. Raises KeyringError where the file has none."""
+        try:
+            return self._current[purpose]
+        except KeyError:
+            raise KeyringError(
+                f"the key file has no key for {purpose}: add one with `integrator keyring add KEYFILE "
+                f"--purpose {purpose}`, back the file up, then `integrator keyring enrol`"
+            ) from None
+
+    def has(self, purpose: str) -> bool:
+        """Whether there is a key of this purpose."""
+        return purpose in self._current
 
     def oldest(self, purpose: str) -> Key:
         """The first key of a purpose in the file: for what must stay the same over a rotation."""
@@ -146,3 +189,16 @@ class Keyring:
 
     def __iter__(self) -> Iterator[Key]:
         return iter(self._by_id.values())
+
+
+def _new_key(purpose: str, number: int) -> dict[str, str]:
+    secret = base64.b64encode(secrets.token_bytes(32)).decode()
+    return {"id": f"{purpose}-{number}", "purpose": purpose, "secret": secret}
+
+
+def _write_new(path: Path, keys: list[dict[str, str]]) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump({"keys": keys}, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())

@@ -162,6 +162,12 @@ class Settings(BaseSettings):
         description="Serve API and portal beside the data plane.",
         examples=[False],
     )
+    log_tiles: Literal["public", "auditors"] = Field(
+        default="public",
+        description="Who may read the hash tiles of the journal's log: everybody, or only this machine and "
+        "holders of the control token, as for its entries. The checkpoint is always public.",
+        examples=["auditors"],
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="What the technical log says.", examples=["info"]
     )

@@ -91,6 +91,20 @@ class LogState:
     sealed_us: int
 
 
+@dataclass(frozen=True, slots=True)
+class CheckpointRow:
+    """A signed checkpoint: `root` (32 bytes) of the log at `size`, and the whole signed note."""
+
+    size: int
+    root: bytes
+    note: bytes
+    signed_us: int
+
+
+TileHash = tuple[int, int, bytes]
+"""(level, position, hash): the root of a whole subtree of 256^level leaves, level 1 and above."""
+
+
 class Store(Protocol):
     """The one SQL database, as the data plane and the journal see it."""
 
@@ -210,13 +224,49 @@ class Store(Protocol):
         """(record id, leaf hash) of unsealed records, oldest first, from the pending table."""
         ...
 
-    async def seal(self, start: int, entries: Sequence[tuple[bytes, bytes]], now_us: int) -> bool:
-        """Append entries at index `start`…, delete them from pending and move `log_state` by
-        compare-and-swap on the old size, in one transaction. False where the size had moved."""
+    async def seal(
+        self,
+        start: int,
+        entries: Sequence[tuple[bytes, bytes]],
+        now_us: int,
+        tiles: Sequence[TileHash] = (),
+    ) -> bool:
+        """Append entries at index `start`…, delete them from pending, add the hashes of the tiles
+        they complete and move `log_state` by compare-and-swap on the old size, in one transaction.
+        False where the size had moved."""
         ...
 
     async def log_entries(self, start: int, stop: int) -> Sequence[tuple[int, bytes, bytes]]:
         """(index, record id, leaf hash) of the sealed log in [start, stop)."""
+        ...
+
+    # --- the tree over the sealed log ---
+
+    async def leaves(self, start: int, stop: int) -> Sequence[tuple[int, bytes]]:
+        """(index, leaf bytes) of the sealed log in [start, stop); a record that is gone is left out."""
+        ...
+
+    async def tile_hashes(self, level: int, start: int, stop: int) -> Sequence[bytes]:
+        """The hashes of one level of tiles in [start, stop); level 0 are the log's leaf hashes."""
+        ...
+
+    async def tile_levels(self) -> dict[int, tuple[int, int]]:
+        """Level (from 1) → how many hashes it has, and the highest position."""
+        ...
+
+    async def add_tile_hashes(self, tiles: Sequence[TileHash]) -> None:
+        """Add hashes derived anew from the level below; those that are there stay."""
+        ...
+
+    async def last_checkpoint(self) -> CheckpointRow | None:
+        """The checkpoint published last; None before the first."""
+        ...
+
+    async def publish(self, checkpoint: CheckpointRow) -> bool:
+        """Keep and thereby publish a checkpoint, with the sealer's lock.
+
+        True too where this size has a checkpoint of this root already; False where it has one of
+        another root, or the lock was lost."""
         ...
 
     # --- keys known to this database ---

@@ -12,12 +12,14 @@ from typing import Any
 
 from integrator.store import statements as sql
 from integrator.store.api import (
+    CheckpointRow,
     ClaimedDelivery,
     DeliveryStatus,
     DueDelivery,
     KeyRow,
     LogState,
     StoredRecord,
+    TileHash,
 )
 
 Row = tuple[Any, ...]
@@ -176,6 +178,32 @@ class CommonStore(ABC):
         """(index, record id, leaf hash) of the sealed log in [start, stop)."""
         rows = await self._rows(sql.LOG_ENTRIES, (start, stop))
         return [(index, record_id, leaf_hash) for index, record_id, leaf_hash in rows]
+
+    # --- the tree ---
+
+    async def leaves(self, start: int, stop: int) -> Sequence[tuple[int, bytes]]:
+        """(index, leaf bytes) of the sealed log in [start, stop)."""
+        return [(index, leaf) for index, leaf in await self._rows(sql.LEAVES, (start, stop))]
+
+    async def tile_hashes(self, level: int, start: int, stop: int) -> Sequence[bytes]:
+        """The hashes of one level of tiles in [start, stop); level 0 are the log's leaf hashes."""
+        if level == 0:
+            return [row[0] for row in await self._rows(sql.LEAF_HASHES, (start, stop))]
+        return [row[0] for row in await self._rows(sql.TILE_HASHES, (level, start, stop))]
+
+    async def tile_levels(self) -> dict[int, tuple[int, int]]:
+        """Level (from 1) → how many hashes it has, and the highest position."""
+        return {level: (count, last) for level, count, last in await self._rows(sql.TILE_LEVELS)}
+
+    async def add_tile_hashes(self, tiles: Sequence[TileHash]) -> None:
+        """Add hashes derived anew; those that are there stay."""
+        if tiles:
+            await self._change_many(sql.ADD_TILE_HASH, tiles)
+
+    async def last_checkpoint(self) -> CheckpointRow | None:
+        """The checkpoint published last."""
+        rows = await self._rows(sql.LAST_CHECKPOINT)
+        return CheckpointRow(*rows[0]) if rows else None
 
     # --- sites ---
 

@@ -2,7 +2,7 @@
 
 `INTEGRATOR_FAILPOINT=commit-before` kills at the first hit of that name, `commit-before:7` at the
 seventh. Unset, a hit is one comparison. Names: `commit-before`, `commit-after`, `seal-before`,
-`seal-after`.
+`seal-after`, `publish-before` (the checkpoint is signed and anchored, not yet published).
 """
 
 from __future__ import annotations

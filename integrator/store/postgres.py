@@ -16,7 +16,7 @@ from psycopg import AsyncConnection
 
 from integrator.store import failpoints, postgres_batch
 from integrator.store import statements as sql
-from integrator.store.api import StoreRefused
+from integrator.store.api import CheckpointRow, StoreRefused, TileHash
 from integrator.store.batching import StoreLimits, Trouble
 from integrator.store.common import CommonStore, Row
 from integrator.store.postgres_link import Link, unavailable
@@ -155,8 +155,14 @@ class PostgresStore(CommonStore):
 
         return await self._changed(lock, self._sealing)
 
-    async def seal(self, start: int, entries: Sequence[tuple[bytes, bytes]], now_us: int) -> bool:
-        """Append `entries`, take them from pending and move `log_state`; False where it had moved.
+    async def seal(
+        self,
+        start: int,
+        entries: Sequence[tuple[bytes, bytes]],
+        now_us: int,
+        tiles: Sequence[TileHash] = (),
+    ) -> bool:
+        """Append `entries`, take them from pending, add `tiles`, move `log_state`; False where it had moved.
 
         False too where the session with the lock was lost: take the lock again first.
         """
@@ -165,15 +171,34 @@ class PostgresStore(CommonStore):
             if connection is not self._sealer:
                 return False
             async with connection.transaction():
-                return await _append(connection, start, entries, now_us)
+                return await _append(connection, start, entries, now_us, tiles)
 
         sealed = await self._changed(append, self._sealing)
         failpoints.hit("seal-after")
         return sealed
 
+    async def publish(self, checkpoint: CheckpointRow) -> bool:
+        """Keep a checkpoint; False where its size has one of another root, or the lock was lost."""
+        row = (checkpoint.size, checkpoint.root, checkpoint.note, checkpoint.signed_us)
+
+        async def add(connection: AsyncConnection) -> bool:
+            if connection is not self._sealer:
+                return False
+            async with connection.transaction():
+                await connection.execute(sql.ADD_CHECKPOINT, row)
+                found = await (await connection.execute(sql.CHECKPOINT_ROOT, (checkpoint.size,))).fetchone()
+                failpoints.hit("publish-before")
+            return found is not None and found[0] == checkpoint.root
+
+        return await self._changed(add, self._sealing)
+
 
 async def _append(
-    connection: AsyncConnection, start: int, entries: Sequence[tuple[bytes, bytes]], now_us: int
+    connection: AsyncConnection,
+    start: int,
+    entries: Sequence[tuple[bytes, bytes]],
+    now_us: int,
+    tiles: Sequence[TileHash],
 ) -> bool:
     packed = postgres_batch.pack_entries(start, entries)
     moved = await connection.execute(sql.MOVE_LOG, (start + len(entries), now_us, start))
@@ -182,6 +207,9 @@ async def _append(
     await connection.execute(postgres_batch.SEAL_APPEND, packed)
     if (await connection.execute(postgres_batch.SEAL_TAKE, packed)).rowcount != len(entries):
         raise Trouble(UnitRefused("an entry to seal is not pending"))
+    if tiles:
+        async with connection.cursor() as cursor:
+            await cursor.executemany(sql.ADD_TILE_HASH, tiles)
     failpoints.hit("seal-before")
     return True
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from integrator.store import failpoints, sqlite_batch
 from integrator.store import statements as sql
-from integrator.store.api import StoreRefused
+from integrator.store.api import CheckpointRow, StoreRefused, TileHash
 from integrator.store.batching import StoreLimits
 from integrator.store.common import CommonStore, Row
 from integrator.store.lockfile import LockFile
@@ -152,8 +152,14 @@ class SqliteStore(CommonStore):
         """Always true: the lock file already made this the only process."""
         return True
 
-    async def seal(self, start: int, entries: Sequence[tuple[bytes, bytes]], now_us: int) -> bool:
-        """Append `entries`, take them from pending and move `log_state`; False where it had moved."""
+    async def seal(
+        self,
+        start: int,
+        entries: Sequence[tuple[bytes, bytes]],
+        now_us: int,
+        tiles: Sequence[TileHash] = (),
+    ) -> bool:
+        """Append `entries`, take them from pending, add `tiles`, move `log_state`; False where it had moved."""
 
         def append(connection: sqlite3.Connection) -> bool:
             packed = sqlite_batch.pack_entries(start, entries)
@@ -163,12 +169,25 @@ class SqliteStore(CommonStore):
             connection.execute(sqlite_batch.SEAL_APPEND, packed)
             if connection.execute(sqlite_batch.SEAL_TAKE, packed).rowcount != len(entries):
                 raise sqlite3.IntegrityError("an entry to seal is not pending")
+            connection.executemany(_text(sql.ADD_TILE_HASH), tiles)
             failpoints.hit("seal-before")
             return True
 
         sealed = await self._open_writer().run(append)
         failpoints.hit("seal-after")
         return sealed
+
+    async def publish(self, checkpoint: CheckpointRow) -> bool:
+        """Keep a checkpoint; False where its size has one of another root."""
+        row = (checkpoint.size, checkpoint.root, checkpoint.note, checkpoint.signed_us)
+
+        def add(connection: sqlite3.Connection) -> bool:
+            connection.execute(_text(sql.ADD_CHECKPOINT), row)
+            found = connection.execute(_text(sql.CHECKPOINT_ROOT), (checkpoint.size,)).fetchone()
+            failpoints.hit("publish-before")
+            return bool(found[0] == checkpoint.root)
+
+        return await self._open_writer().run(add)
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:

@@ -133,6 +133,27 @@ SELECT leaf_index, record_id, leaf_hash FROM log_entry
 WHERE leaf_index >= %s AND leaf_index < %s ORDER BY leaf_index
 """
 
+LEAVES = """
+SELECT e.leaf_index, r.leaf FROM log_entry e JOIN record r ON r.record_id = e.record_id
+WHERE e.leaf_index >= %s AND e.leaf_index < %s ORDER BY e.leaf_index
+"""
+LEAF_HASHES = """
+SELECT leaf_hash FROM log_entry WHERE leaf_index >= %s AND leaf_index < %s ORDER BY leaf_index
+"""
+TILE_HASHES = """
+SELECT hash FROM tile_hash WHERE level = %s AND position >= %s AND position < %s ORDER BY position
+"""
+TILE_LEVELS = "SELECT level, count(*), max(position) FROM tile_hash GROUP BY level"
+ADD_TILE_HASH = """
+INSERT INTO tile_hash (level, position, hash) VALUES (%s, %s, %s) ON CONFLICT (level, position) DO NOTHING
+"""
+LAST_CHECKPOINT = "SELECT size, root, note, signed_us FROM checkpoint ORDER BY size DESC LIMIT 1"
+ADD_CHECKPOINT = """
+INSERT INTO checkpoint (size, root, note, signed_us) VALUES (%s, %s, %s, %s)
+ON CONFLICT (size) DO NOTHING
+"""
+CHECKPOINT_ROOT = "SELECT root FROM checkpoint WHERE size = %s"
+
 # --- sites ---
 
 ACTIVE_SITE = "SELECT hash FROM site_active WHERE id = 1"

@@ -140,6 +140,29 @@ log_state = Table(
     CheckConstraint("id = 1", name="one_row"),
 )
 
+tile_hash = Table(
+    "tile_hash",
+    metadata,
+    Column("level", SmallInteger, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    _blob("hash"),
+    PrimaryKeyConstraint("level", "position"),
+    CheckConstraint("level >= 1", name="level_range"),
+    CheckConstraint("length(hash) = 32", name="hash_bytes"),
+    sqlite_with_rowid=False,
+)
+
+checkpoint = Table(
+    "checkpoint",
+    metadata,
+    Column("size", BigInteger().with_variant(Integer, "sqlite"), nullable=False, autoincrement=False),
+    _blob("root"),
+    _blob("note"),
+    _time("signed_us"),
+    PrimaryKeyConstraint("size"),
+    CheckConstraint("length(root) = 32", name="root_bytes"),
+)
+
 delivery = Table(
     "delivery",
     metadata,

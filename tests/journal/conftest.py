@@ -10,11 +10,13 @@ import pytest
 import uuid_utils
 
 from integrator.exchange import Agent, Context, Dossier, ErrorInfo, Leg, Subject
+from integrator.journal.logkey import LogKey
 from integrator.journal.writer import Journal
 from integrator.security.keyring import PURPOSES, Key, Keyring
 from tests.journal.fake_store import FakeStore
 
 NOW = 1_790_000_000_000_000
+LOG_KEY = LogKey("bus.example/journal", Key("log-1", "log", bytes([5] * 32)))
 NISS = "17073003384"
 AGENT_NISS = "85073003328"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from integrator.store.api import LogState, StoredRecord
+from integrator.store.api import CheckpointRow, LogState, StoredRecord, TileHash
 from integrator.store.units import Conflict, RecordRow, StoreUnavailable, Unit
 
 
@@ -16,6 +16,8 @@ class FakeStore:
         self.waiting: dict[bytes, bytes] = {}
         self.log: list[tuple[int, bytes, bytes]] = []
         self.state = LogState(0, 0)
+        self.tiles: dict[tuple[int, int], bytes] = {}
+        self.checkpoints: dict[int, CheckpointRow] = {}
         self.checks: dict[str, bytes] = {}
         self.lock_free = True
         self.down = False
@@ -100,7 +102,13 @@ class FakeStore:
         self._up()
         return list(self.waiting.items())[:limit]
 
-    async def seal(self, start: int, entries: Sequence[tuple[bytes, bytes]], now_us: int) -> bool:
+    async def seal(
+        self,
+        start: int,
+        entries: Sequence[tuple[bytes, bytes]],
+        now_us: int,
+        tiles: Sequence[TileHash] = (),
+    ) -> bool:
         self._up()
         if self.state.size != start:
             return False
@@ -108,12 +116,42 @@ class FakeStore:
             self.log.append((index, record_id, leaf_hash))
             self.alter(record_id, index=index)
             del self.waiting[record_id]
+        await self.add_tile_hashes(tiles)
         self.state = LogState(start + len(entries), now_us)
         return True
 
     async def log_entries(self, start: int, stop: int) -> Sequence[tuple[int, bytes, bytes]]:
         self._up()
         return [entry for entry in self.log if start <= entry[0] < stop]
+
+    # --- the tree ---
+
+    async def leaves(self, start: int, stop: int) -> Sequence[tuple[int, bytes]]:
+        self._up()
+        return [(i, self.records[r].leaf) for i, r, _ in self.log if start <= i < stop and r in self.records]
+
+    async def tile_hashes(self, level: int, start: int, stop: int) -> Sequence[bytes]:
+        self._up()
+        if level == 0:
+            return [leaf_hash for index, _, leaf_hash in self.log if start <= index < stop]
+        return [self.tiles[level, n] for n in range(start, stop) if (level, n) in self.tiles]
+
+    async def tile_levels(self) -> dict[int, tuple[int, int]]:
+        levels = {level for level, _ in self.tiles}
+        found = {level: [n for other, n in self.tiles if other == level] for level in levels}
+        return {level: (len(positions), max(positions)) for level, positions in found.items()}
+
+    async def add_tile_hashes(self, tiles: Sequence[TileHash]) -> None:
+        for level, position, item in tiles:
+            self.tiles.setdefault((level, position), item)
+
+    async def last_checkpoint(self) -> CheckpointRow | None:
+        self._up()
+        return self.checkpoints[max(self.checkpoints)] if self.checkpoints else None
+
+    async def publish(self, checkpoint: CheckpointRow) -> bool:
+        self._up()
+        return self.checkpoints.setdefault(checkpoint.size, checkpoint).root == checkpoint.root
 
     # --- keys, processes ---
 

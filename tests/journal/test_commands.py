@@ -13,7 +13,7 @@ from integrator.journal.sealer import Sealer
 from integrator.journal.search import Reader
 from integrator.journal.writer import Journal
 from integrator.store.units import Unit
-from tests.journal.conftest import AGENT_NISS, NISS, NOW
+from tests.journal.conftest import AGENT_NISS, LOG_KEY, NISS, NOW
 from tests.journal.fake_store import FakeStore
 
 Make = Callable[..., Context]
@@ -126,7 +126,7 @@ async def test_bad_input(reader: Reader, limit: int) -> None:
 async def test_check_reports_and_is_recorded(
     store: FakeStore, journal: Journal, exchange: Context, anchor: Anchor, clock: Clock
 ) -> None:
-    sealer = Sealer(store, anchor, clock)
+    sealer = Sealer(store, anchor, LOG_KEY, clock)
     await sealer.prepare()
     await sealer.seal_pending()
     report = await commands.check(store, journal, anchor=anchor, actor="cli:auditor", clock=clock)
@@ -139,15 +139,15 @@ async def test_check_reports_and_is_recorded(
 async def test_a_lost_anchor_is_adopted_on_record(
     store: FakeStore, journal: Journal, exchange: Context, anchor: Anchor, clock: Clock
 ) -> None:
-    sealer = Sealer(store, anchor, clock)
+    sealer = Sealer(store, anchor, LOG_KEY, clock)
     await sealer.prepare()
     await sealer.seal_pending()
     anchor.path.unlink()
     with pytest.raises(AnchorRefused):
-        await Sealer(store, anchor, clock).prepare()
+        await Sealer(store, anchor, LOG_KEY, clock).prepare()
     with pytest.raises(InvalidRequest):
         await commands.adopt_anchor(store, journal, anchor=anchor, actor="x", why="", clock=clock)
     row = await commands.adopt_anchor(store, journal, anchor=anchor, **WHO, clock=clock)
     assert row["size"] == 2
     assert [r.type for r in store.records.values()][-1] == "anchor-adopted"
-    assert await Sealer(store, anchor, clock).prepare()
+    assert await Sealer(store, anchor, LOG_KEY, clock).prepare()

@@ -14,7 +14,7 @@ def ring(*, secrets: int = 0, suffix: str = "1", extra: tuple[Key, ...] = ()) ->
 
 async def test_the_embedded_mode_stores_at_first_use_and_recognises_later(store: FakeStore) -> None:
     await keycheck.verify(store, ring(), embedded=True)
-    assert sorted(store.checks) == ["bodies-1", "credentials-1", "details-1", "index-1"]
+    assert sorted(store.checks) == ["bodies-1", "credentials-1", "details-1", "index-1", "log-1"]
     await keycheck.verify(store, ring(), embedded=True)
     await keycheck.verify(store, ring())
 
@@ -22,7 +22,7 @@ async def test_the_embedded_mode_stores_at_first_use_and_recognises_later(store:
 async def test_check_values_reveal_no_key(store: FakeStore) -> None:
     await keycheck.verify(store, ring(), embedded=True)
     assert bytes([0] * 32) not in store.checks.values()
-    assert len(set(store.checks.values())) == 4
+    assert len(set(store.checks.values())) == len(PURPOSES)
 
 
 @pytest.mark.parametrize("embedded", [True, False])
@@ -37,14 +37,14 @@ async def test_a_missing_key_is_refused_by_its_id(store: FakeStore, embedded: bo
     await keycheck.verify(store, ring(), embedded=True)
     with pytest.raises(KeyringError, match="no key bodies-1, with which this database was written"):
         await keycheck.verify(store, ring(suffix="2"), embedded=embedded)
-    assert len(store.checks) == 4
+    assert len(store.checks) == len(PURPOSES)
 
 
 async def test_outside_the_embedded_mode_a_new_key_is_enrolled_first(store: FakeStore) -> None:
     with pytest.raises(KeyringError, match="enrol it once"):
         await keycheck.verify(store, ring())
     assert not store.checks
-    assert len(await keycheck.enrol(store, ring())) == 4
+    assert len(await keycheck.enrol(store, ring())) == len(PURPOSES)
     await keycheck.verify(store, ring())
     assert await keycheck.enrol(store, ring()) == []
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 import uuid_utils
 
 from integrator.exchange import Context, Subject
-from integrator.journal import commands, keycheck, recovery
-from integrator.journal.anchor import Anchor, AnchorRefused
+from integrator.journal import checkpoint as checkpoints
+from integrator.journal import commands, keycheck, merkle, recovery, tiles, tree, verify_log
+from integrator.journal.anchor import Anchor, AnchorRefused, reconcile
+from integrator.journal.published import Published
 from integrator.journal.sealer import Sealer
 from integrator.journal.search import Reader
 from integrator.journal.verify import verify
@@ -24,7 +31,8 @@ from integrator.store.api import Store
 from integrator.store.migrate import migrate
 from integrator.store.open import open_store
 from integrator.store.units import Conflict, Unit
-from tests.journal.conftest import NISS, NOW
+from tests.journal.conftest import LOG_KEY, NISS, NOW
+from tests.journal.log_files import files, write
 
 Make = Callable[..., Context]
 Answered = Callable[[Context, bytes], Context]
@@ -75,7 +83,7 @@ async def exchange(store: Store, journal: Journal, context: Context, answered: A
 
 
 async def sealed(store: Store, anchor: Anchor, clock: Clock) -> Sealer:
-    sealer = Sealer(store, anchor, clock, batch=3)
+    sealer = Sealer(store, anchor, LOG_KEY, clock, batch=3)
     assert await sealer.prepare()
     await sealer.seal_pending()
     return sealer
@@ -147,7 +155,7 @@ async def test_a_database_behind_its_anchor_is_refused(
     assert state is not None
     anchor.write(state.advanced([bytes(32)], NOW))
     with pytest.raises(AnchorRefused, match="holds 2 sealed records, its anchor 3"):
-        await Sealer(real, anchor, clock).prepare()
+        await Sealer(real, anchor, LOG_KEY, clock).prepare()
     assert sealer.size == 2
 
 
@@ -195,7 +203,7 @@ async def test_on_postgresql_one_of_two_processes_seals(
     await first.open()
     await second.open()
     try:
-        one, two = Sealer(first, anchor, clock), Sealer(second, anchor, clock)
+        one, two = Sealer(first, anchor, LOG_KEY, clock), Sealer(second, anchor, LOG_KEY, clock)
         assert await one.prepare()
         assert not await two.prepare()
         await exchange(second, journal, make_context(), answered)
@@ -245,5 +253,207 @@ async def test_damage_done_with_sql_is_found(
     try:
         report = await verify(store, keyring, origin=ORIGIN, anchor=anchor)
         assert rule in [problem.rule for problem in report.problems]
+    finally:
+        await store.close()
+
+
+# --- the tree ------------------------------------------------------------------------------------
+
+
+async def filled(store: Store, journal: Journal, count: int) -> None:
+    for start in range(0, count, 100):
+        acts = [journal.act("noise", "bus", {"count": 1}, now_us=NOW) for _ in range(min(100, count - start))]
+        assert await store.commit(Unit(records=acts)) is None
+
+
+async def published(store: Store, directory: Path) -> Path:
+    """The published log as files, as a web server would give them out."""
+    log = Published(store)
+    note = await log.checkpoint()
+    assert note is not None
+    size = checkpoints.unproven(note).size
+    write(directory / "checkpoint", note)
+    for tile in [*tiles.tiles_of(size), *tiles.of_level(tiles.ENTRIES, size)]:
+        data = await log.tile(tile)
+        assert data is not None
+        write(directory / tile.path(), data)
+    return directory
+
+
+async def test_the_published_log_is_proven_from_outside(
+    real: Store, journal: Journal, anchor: Anchor, clock: Clock, keyring: Keyring, tmp_path: Path,
+    make_context: Make, answered: Answered,
+) -> None:  # fmt: skip
+    sealer = Sealer(real, anchor, LOG_KEY, clock, batch=130)
+    assert await sealer.prepare()
+    await filled(real, journal, 520)
+    await sealer.seal_pending()
+    context = await exchange(real, journal, make_context(), answered)
+    last = (await real.records_of(UUID(context.exchange_id).bytes))[-1]
+    assert await Published(real).receipt(last) is None
+    await sealer.seal_pending()
+    log = await published(real, tmp_path / "log")
+    done = verify_log.verify(verify_log.directory(log), [LOG_KEY.verifier], ORIGIN)
+    assert (done.size, done.entries, done.tiles) == (522, 522, 4)
+    assert NISS.encode() not in b"".join(path.read_bytes() for path in files(log))
+    last = (await real.records_of(UUID(context.exchange_id).bytes))[-1]
+    receipt = await Published(real).receipt(last)
+    assert receipt is not None
+    assert verify_log.verify_receipt(receipt.encode(), [LOG_KEY.verifier], ORIGIN) == last.index
+    assert receipt.entry == last.leaf
+    report = await verify(real, keyring, origin=ORIGIN, anchor=anchor)
+    assert report.sound, report.problems
+    assert report.root == done.root.hex()
+
+
+async def test_every_earlier_checkpoint_is_a_beginning_of_the_later_ones(
+    real: Store, journal: Journal, anchor: Anchor, clock: Clock
+) -> None:
+    sealer = Sealer(real, anchor, LOG_KEY, clock)
+    assert await sealer.prepare()
+    seen = []
+    for count in (3, 200, 60, 1, 300):
+        await filled(real, journal, count)
+        await sealer.seal_pending()
+        row = await real.last_checkpoint()
+        assert row is not None
+        seen.append(row)
+    last = seen[-1]
+    for row in seen[:-1]:
+        proof = await tree.consistency(real, row.size, last.size)
+        merkle.verify_consistency(row.size, last.size, row.root, last.root, proof)
+        assert await tree.root_at(real, row.size) == row.root
+
+
+async def test_a_log_sealed_before_there_was_a_tree_gets_one(
+    real: Store, journal: Journal, anchor: Anchor, clock: Clock, keyring: Keyring, tmp_path: Path
+) -> None:
+    await filled(real, journal, 600)
+    entries = await real.pending(1_000)
+    assert await real.take_sealer_lock()
+    state = await reconcile(real, anchor, NOW)
+    assert await real.seal(0, entries, NOW)  # without tiles or checkpoint, as the first release did
+    anchor.write(state.advanced([leaf_hash for _, leaf_hash in entries], NOW))
+    sealer = Sealer(real, anchor, LOG_KEY, clock)
+    assert await sealer.prepare()
+    assert await real.tile_levels() == {1: (2, 1)}
+    log = await published(real, tmp_path / "log")
+    assert verify_log.verify(verify_log.directory(log), [LOG_KEY.verifier], ORIGIN).size == 600
+    report = await verify(real, keyring, origin=ORIGIN, anchor=anchor)
+    assert report.sound, report.problems
+
+
+async def test_an_older_copy_is_refused_by_its_anchor(
+    tmp_path: Path, journal: Journal, anchor: Anchor, clock: Clock
+) -> None:
+    migrate("sqlite:///bus.db", tmp_path)
+
+    async def run(count: int) -> None:
+        store = open_store("sqlite:///bus.db", limits=DEFAULT, process_id=bytes(16), data_dir=tmp_path)
+        await store.open()
+        try:
+            sealer = Sealer(store, anchor, LOG_KEY, clock)
+            await sealer.prepare()
+            await filled(store, journal, count)
+            await sealer.seal_pending()
+        finally:
+            await store.close()
+
+    await run(5)
+    copy = (tmp_path / "bus.db").read_bytes()
+    await run(5)
+    (tmp_path / "bus.db").write_bytes(copy)
+    with pytest.raises(AnchorRefused, match="holds 5 sealed records, its anchor 10"):
+        await run(1)
+
+
+@pytest.mark.parametrize(
+    ("damage", "rule"),
+    [
+        ("UPDATE tile_hash SET hash = zeroblob(32) WHERE position = 1", "tile"),
+        ("DELETE FROM tile_hash WHERE position = 0", "tile"),
+        ("UPDATE checkpoint SET root = zeroblob(32) WHERE size > 0", "checkpoint"),
+        (
+            "UPDATE checkpoint SET note = CAST(replace(note, 'bus.example', 'bus.exampel') AS BLOB)",
+            "checkpoint",
+        ),
+    ],
+)
+async def test_damage_to_the_tree_is_found(
+    tmp_path: Path, journal: Journal, keyring: Keyring, anchor: Anchor, clock: Clock, damage: str, rule: str
+) -> None:
+    migrate("sqlite:///bus.db", tmp_path)
+    store = open_store("sqlite:///bus.db", limits=DEFAULT, process_id=bytes(16), data_dir=tmp_path)
+    await store.open()
+    try:
+        sealer = Sealer(store, anchor, LOG_KEY, clock)
+        await sealer.prepare()
+        await filled(store, journal, 600)
+        await sealer.seal_pending()
+        with sqlite3.connect(tmp_path / "bus.db") as database:
+            assert database.execute(damage).rowcount >= 1
+        database.close()
+        report = await verify(store, keyring, origin=ORIGIN, anchor=anchor)
+        assert [problem.rule for problem in report.problems] == [rule]
+        if rule == "tile" and damage.startswith("DELETE"):
+            assert await tree.complete(store, 600) == 2
+            assert (await verify(store, keyring, origin=ORIGIN, anchor=anchor)).sound
+    finally:
+        await store.close()
+
+
+KILLED = """
+import asyncio, sys
+from pathlib import Path
+from integrator.journal.anchor import Anchor
+from integrator.journal.sealer import Sealer
+from integrator.journal.writer import Journal
+from integrator.security.keyring import PURPOSES, Key, Keyring
+from integrator.security.limits import DEFAULT
+from integrator.store.open import open_store
+from integrator.store.units import Unit
+from tests.journal.conftest import LOG_KEY, NOW
+
+async def main(url, directory, anchor):
+    keyring = Keyring([Key(f"{p}-1", p, bytes([n] * 32)) for n, p in enumerate(PURPOSES, 1)])
+    journal = Journal(keyring, LOG_KEY.origin)
+    store = open_store(url, limits=DEFAULT, process_id=b"k" * 16, data_dir=Path(directory))
+    await store.open()
+    sealer = Sealer(store, Anchor(Path(anchor), LOG_KEY.origin), LOG_KEY, lambda: NOW, batch=60)
+    while not await sealer.prepare():
+        pass
+    while True:
+        await store.commit(Unit([journal.act("noise", "bus", {"count": 1}, now_us=NOW) for _ in range(100)]))
+        await sealer.seal_pending()
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(
+    "point", ["commit-after:3", "seal-before:7", "seal-after:7", "publish-before:1", "publish-before:7"]
+)
+async def test_after_a_kill_anywhere_the_log_is_proven(
+    url: str, tmp_path: Path, anchor: Anchor, clock: Clock, keyring: Keyring, journal: Journal, point: str
+) -> None:
+    command = [sys.executable, "-c", KILLED, url, str(tmp_path), str(anchor.path)]
+    killed = await asyncio.to_thread(
+        subprocess.run, command, env={**os.environ, "INTEGRATOR_FAILPOINT": point}, capture_output=True,
+        cwd=Path(__file__).parents[2], timeout=60, check=False,
+    )  # fmt: skip
+    assert killed.returncode == -9, killed.stderr
+    store = open_store(url, limits=DEFAULT, process_id=b"n" * 16, data_dir=tmp_path)
+    await store.open()
+    try:
+        sealer = Sealer(store, anchor, LOG_KEY, clock)
+        async with asyncio.timeout(20):  # the server notices the end of a session a moment later
+            while not await sealer.prepare():  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        await sealer.seal_pending()
+        log = await published(store, tmp_path / "log")
+        done = verify_log.verify(verify_log.directory(log), [LOG_KEY.verifier], ORIGIN)
+        assert done.size == sealer.size == (await store.log_state()).size
+        report = await verify(store, keyring, origin=ORIGIN, anchor=anchor)
+        assert report.sound, report.problems
     finally:
         await store.close()

@@ -15,7 +15,7 @@ from integrator.journal.writer import Journal
 from integrator.security.keyring import Keyring
 from integrator.store.api import StoredRecord
 from integrator.store.units import Unit
-from tests.journal.conftest import NOW
+from tests.journal.conftest import LOG_KEY, NOW
 from tests.journal.fake_store import FakeStore
 
 Make = Callable[..., Context]
@@ -46,7 +46,7 @@ async def filled(
             await store.commit(Unit(records=[row]))
     row = journal.record("received", make_context(), now_us=NOW, final=False)
     await store.commit(Unit(records=[row]))
-    sealer = Sealer(store, anchor, clock)
+    sealer = Sealer(store, anchor, LOG_KEY, clock)
     await sealer.prepare()
     await sealer.seal_pending()
     await store.commit(Unit(records=[journal.act("noise", "bus", {"count": 1}, now_us=NOW)]))
@@ -113,7 +113,7 @@ async def test_a_leaf_altered_with_care_differs_from_the_anchor(
 ) -> None:
     leaf = orjson.loads(record(filled, 1).leaf)
     rewrite(filled, 1, {**leaf, "fields": ["identity"]})
-    assert rules(await check(filled, keyring, anchor)) == ["anchor"]
+    assert rules(await check(filled, keyring, anchor)) == ["anchor", "checkpoint", "checkpoint"]
 
 
 async def test_a_leaf_that_is_not_canonical(filled: FakeStore, keyring: Keyring, anchor: Anchor) -> None:
@@ -121,7 +121,7 @@ async def test_a_leaf_that_is_not_canonical(filled: FakeStore, keyring: Keyring,
     data = orjson.dumps(orjson.loads(target.leaf), option=orjson.OPT_INDENT_2)
     filled.alter(target.record_id, leaf=data, leaf_hash=leaf_hash(data))
     filled.log[6] = (6, target.record_id, leaf_hash(data))
-    assert set(rules(await check(filled, keyring, anchor))) == {"canonical", "anchor"}
+    assert set(rules(await check(filled, keyring, anchor))) == {"canonical", "anchor", "checkpoint"}
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ async def test_a_log_entry_that_names_another_hash(
     filled: FakeStore, keyring: Keyring, anchor: Anchor
 ) -> None:
     filled.log[0] = (0, filled.log[0][1], bytes(32))
-    assert set(rules(await check(filled, keyring, anchor))) == {"entry", "anchor"}
+    assert set(rules(await check(filled, keyring, anchor))) == {"entry", "anchor", "checkpoint"}
 
 
 async def test_what_waits_is_checked_too(filled: FakeStore, keyring: Keyring, anchor: Anchor) -> None:

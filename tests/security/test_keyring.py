@@ -3,6 +3,7 @@ import json
 import stat
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -93,3 +94,45 @@ def test_missing_and_readable_key_files_are_refused(tmp_path):
 @given(st.binary())
 def test_mac_is_hmac_sha256(data):
     assert KEY.mac(data) == hmac.digest(bytes(range(32)), data, "sha256")
+
+
+def test_a_log_key_signs_and_no_other_does():
+    key = Key("log-1", "log", bytes(range(32)))
+    Ed25519PublicKey.from_public_bytes(key.public_key()).verify(key.sign(b"text"), b"text")
+    for call in (lambda: KEY.sign(b""), KEY.public_key):
+        with pytest.raises(KeyringError, match="only a key for log signs"):
+            call()
+
+
+def without_log(path):
+    Keyring.create(path)
+    document = json.loads(path.read_text())
+    document["keys"] = [key for key in document["keys"] if key["purpose"] != "log"]
+    path.write_text(json.dumps(document))
+
+
+def test_a_key_file_made_before_the_log_was_signed_loads_and_takes_a_log_key(tmp_path):
+    path = tmp_path / "keys.json"
+    without_log(path)
+    old = Keyring.load(path)
+    assert not old.has("log")
+    with pytest.raises(KeyringError, match="integrator keyring add KEYFILE --purpose log"):
+        old.current("log")
+    assert Keyring.add(path, "log") == "log-1"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    ring = Keyring.load(path)
+    assert ring.has("log")
+    assert len(ring.current("log").sign(b"text")) == 64
+    assert {k.id: k.check_value() for k in old}.items() <= {k.id: k.check_value() for k in ring}.items()
+    assert [p.name for p in tmp_path.iterdir()] == ["keys.json"]
+
+
+def test_a_key_added_later_is_current(tmp_path):
+    path = tmp_path / "keys.json"
+    Keyring.create(path)
+    assert Keyring.add(path, "details") == "details-2"
+    assert Keyring.load(path).current("details").id == "details-2"
+    with pytest.raises(KeyringError, match="a key is for one of"):
+        Keyring.add(path, "other")
+    with pytest.raises(KeyringError, match="no key file"):
+        Keyring.add(tmp_path / "nothing", "log")

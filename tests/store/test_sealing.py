@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from integrator.store.api import LogState, Store
+from integrator.store.api import CheckpointRow, LogState, Store
 from integrator.store.units import Unit, UnitRefused
 
 from .conftest import NOW, PROCESS, new_id, record
@@ -78,6 +78,37 @@ async def test_sealing_nothing_moves_only_the_time(store: Store) -> None:
     assert await store.log_state() == LogState(0, NOW)
 
 
+async def test_the_tree_is_kept_beside_the_log(store: Store) -> None:
+    await store.take_sealer_lock()
+    entries = await filled(store, 3)
+    hashes = [bytes([n]) * 32 for n in range(3)]
+    assert await store.seal(0, entries[:2], NOW, [(1, 0, hashes[0]), (1, 1, hashes[1]), (2, 0, hashes[2])])
+    assert await store.tile_hashes(1, 0, 9) == hashes[:2]
+    assert await store.tile_hashes(1, 1, 2) == hashes[1:2]
+    assert await store.tile_hashes(0, 0, 9) == [leaf_hash for _, leaf_hash in entries[:2]]
+    assert await store.tile_levels() == {1: (2, 1), 2: (1, 0)}
+    assert await store.leaves(1, 9) == [(1, b'{"type":"received"}')]
+    await store.add_tile_hashes([(1, 1, bytes(32)), (1, 2, hashes[2])])
+    assert await store.tile_hashes(1, 0, 9) == hashes
+    await store.add_tile_hashes([])
+    assert await store.seal(1, entries[2:], NOW, [(3, 0, hashes[0])]) is False
+    assert 3 not in await store.tile_levels()
+    with pytest.raises(UnitRefused):
+        await store.seal(2, entries[2:], NOW, [(1, 3, b"short")])
+    assert (await store.log_state()).size == 2
+
+
+async def test_one_size_has_one_checkpoint(store: Store) -> None:
+    await store.take_sealer_lock()
+    assert await store.last_checkpoint() is None
+    first, second = CheckpointRow(0, b"r" * 32, b"note", NOW), CheckpointRow(7, b"s" * 32, b"other", NOW)
+    assert await store.publish(second) is True
+    assert await store.publish(first) is True
+    assert await store.publish(first) is True
+    assert await store.publish(CheckpointRow(7, b"x" * 32, b"rewritten", NOW)) is False
+    assert await store.last_checkpoint() == second
+
+
 async def test_on_postgres_only_one_process_seals(postgres_url: str, tmp_path) -> None:
     from integrator.security.limits import DEFAULT
     from integrator.store.migrate import migrate
@@ -94,6 +125,7 @@ async def test_on_postgres_only_one_process_seals(postgres_url: str, tmp_path) -
     assert await second.take_sealer_lock() is False
     entries = await filled(first, 2)
     assert await second.seal(0, entries, NOW) is False  # not without the lock
+    assert await second.publish(CheckpointRow(0, b"r" * 32, b"note", NOW)) is False
     assert await first.seal(0, entries, NOW) is True
     await first.close()
     async with asyncio.timeout(20):  # the server notices the end of a session a moment later

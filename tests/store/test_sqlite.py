@@ -19,6 +19,7 @@ from integrator.store import sqlite_batch, sqlite_writer
 from integrator.store.api import StoreRefused
 from integrator.store.migrate import migrate
 from integrator.store.open import open_store
+from integrator.store.schema import SCHEMA_VERSION
 from integrator.store.sqlite import SqliteStore
 from integrator.store.units import StoreUnavailable, StoreUncertain, Unit
 
@@ -90,7 +91,7 @@ async def test_a_refused_start_gives_the_lock_back(make: Any, tmp_path: Path) ->
     change(tmp_path, "UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(StoreRefused, match="9999, which this bus"):
         await make().open()
-    change(tmp_path, "UPDATE alembic_version SET version_num = '0001'")
+    change(tmp_path, f"UPDATE alembic_version SET version_num = '{SCHEMA_VERSION}'")
     store = make()
     await store.open()
     await store.close()

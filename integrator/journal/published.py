@@ -1,0 +1,50 @@
+"""The log as outsiders read it: the checkpoint published last, its tiles, and receipts (C2SP tlog-tiles).
+
+Nothing beyond the last published checkpoint is given out: what is sealed but not signed yet is not
+part of the log for anybody else. Partial tiles are beginnings of their full ones, so those of every
+checkpoint ever published stay available.
+"""
+
+from __future__ import annotations
+
+from integrator.journal import tiles, tree
+from integrator.journal.proof import Receipt
+from integrator.journal.tiles import ENTRIES, Tile
+from integrator.journal.tree import TreeBroken
+from integrator.store.api import Store, StoredRecord
+
+
+class Published:
+    """The published log of one store; reads only. Methods raise StoreUnavailable, TreeBroken."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def checkpoint(self) -> bytes | None:
+        """The signed note; None before the first sealing."""
+        row = await self._store.last_checkpoint()
+        return row.note if row is not None else None
+
+    async def tile(self, tile: Tile) -> bytes | None:
+        """The bytes of a tile or entry bundle; None where the published log has none such."""
+        row = await self._store.last_checkpoint()
+        if row is None or not tile.within(row.size):
+            return None
+        if tile.level == ENTRIES:
+            parts = [leaf for _, leaf in await self._store.leaves(tile.start, tile.stop)]
+        else:
+            parts = list(await self._store.tile_hashes(tile.level, tile.start, tile.stop))
+        if len(parts) != tile.width:
+            raise TreeBroken(f"{tile.path()} is not whole: run `integrator journal check`")
+        return tiles.join_entries(parts) if tile.level == ENTRIES else tiles.join_hashes(parts)
+
+    async def receipt(self, record: StoredRecord) -> Receipt | None:
+        """The receipt of a record; None until a published checkpoint covers it.
+
+        The leaf's bytes come along, so that whoever has the receipt needs nothing else.
+        """
+        row = await self._store.last_checkpoint()
+        if row is None or record.index is None or record.index >= row.size:
+            return None
+        hashes = await tree.inclusion(self._store, record.index, row.size)
+        return Receipt(record.index, hashes, row.note, record.leaf)
