@@ -6,13 +6,12 @@ On a laptop a test whose service is missing is skipped with the line that adds i
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.services import postgres, rabbitmq
+from tests.services import ports, postgres, rabbitmq
 
 IN_CI = bool(os.environ.get("CI"))
 
@@ -37,14 +36,7 @@ def shared() -> Path:
 @pytest.fixture
 def free_port() -> Callable[[], int]:
     """Ports nobody listens on now, loopback."""
-
-    def find() -> int:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-            return port
-
-    return find
+    return ports.free_port
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ import pytest
 from integrator.operations import runfile
 from integrator.operations.client import call
 from integrator.operations.runfile import RunFile
-from tests.services.bus import free_port
+from tests.services.ports import free_port
 from tests.services.site import copy_site
 
 SECONDS = 60.0

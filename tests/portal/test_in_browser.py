@@ -18,7 +18,7 @@ from integrator.portal.texts import LANGUAGES, TEXTS
 from integrator.site.compiled import Entry, Flow, Party, RouteSource
 from tests.conftest import missing
 from tests.portal.test_portal import LINE, SITE, Bus
-from tests.services.bus import free_port
+from tests.services.ports import free_port
 
 SECONDS = 60
 SIZES = {"desktop": (1280, 900), "telephone": (360, 760)}

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,16 +16,9 @@ from integrator.operations import runfile
 from integrator.operations.client import Answer, CallError, call, control
 from integrator.operations.runfile import NotRunningError, RunFile
 from integrator.security.keyring import Keyring
+from tests.services.ports import free_port
 
 START_SECONDS = 60.0
-
-
-def free_port() -> int:
-    """A loopback port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager

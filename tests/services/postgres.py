@@ -6,9 +6,10 @@ import itertools
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 from pathlib import Path
+
+from tests.services.ports import free_port
 
 
 def find() -> Path | None:
@@ -26,9 +27,7 @@ class Server:
     def __init__(self, binaries: Path, directory: Path) -> None:
         self._binaries, self._data, self._log = binaries, directory / "data", directory / "log"
         self._counter = itertools.count(1)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         directory.mkdir(exist_ok=True)
         self._user = _unprivileged_user(directory)
         self._run("initdb", "-D", self._data, "-U", "integrator", "-A", "trust", "-E", "UTF8", "--no-sync")

@@ -6,9 +6,10 @@ import itertools
 import os
 import shutil
 import signal
-import socket
 import subprocess
 from pathlib import Path
+
+from tests.services.ports import free_port
 
 _BINARIES = Path("/usr/lib/rabbitmq/bin")
 
@@ -21,20 +22,13 @@ def find() -> Path | None:
     return Path(found).resolve().parent if found else None
 
 
-def _port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 class Server:
     """A running node; `stop_app` and `start_app` make it refuse and accept connections again."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._counter = itertools.count(1)
-        self.port, distribution, mapper = _port(), _port(), _port()
+        self.port, distribution, mapper = free_port(), free_port(), free_port()
         self._process: subprocess.Popen[bytes] | None = None
         (directory / "rabbitmq.conf").write_text(
             f"listeners.tcp.1 = 127.0.0.1:{self.port}\nloopback_users = none\nlog.console = false\n", "utf-8"
