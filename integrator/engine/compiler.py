@@ -8,14 +8,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from integrator.engine import registry
+from integrator.engine import guards, registry
 from integrator.engine.problems import ExpressionError, RouteProblem, did_you_mean, nearest
 from integrator.engine.services import Services
 from integrator.engine.spec import COMMON, Option, Spec
-from integrator.engine.steps import Block, Route, Step, Where, block, is_waiting, nothing
+from integrator.engine.steps import (
+    FINAL,
+    OPEN,
+    Block,
+    Route,
+    Step,
+    Where,
+    block,
+    call,
+    is_waiting,
+    nothing,
+)
 from integrator.engine.uris import Uri, camel_case, parse
 from integrator.exchange import Exchange
 from integrator.site.compiled import RouteSource
@@ -38,15 +50,49 @@ class EndpointUse:
 
 @dataclass(slots=True)
 class Program:
-    """What the routes of one set share: the services, and the consuming route of a URI (`direct:x`)."""
+    """What the routes of one set share: the services, and the consuming route of a URI (`direct:x`).
+
+    `originals` says that an error handler of the set asks for the message as it came; `shared` keeps what
+    steps remember from one exchange to the next (idempotent keys, throttles), by bean or step.
+    """
 
     services: Services
     consumers: dict[str, Route] = field(default_factory=dict)
+    originals: bool = False
+    names: int = 0
+    shared: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Intercept:
+    """Steps that run before other steps, or around sending: `uri` is the pattern of the endpoint."""
+
+    body: Block
+    when: Predicate | None = None
+    uri: str = ""
+    skip: bool = False
+    after: Callable[[Exchange], Any] | None = None
+
+    def applies(self, exchange: Exchange) -> bool:
+        """Whether its predicate holds."""
+        return self.when is None or self.when(exchange)
+
+
+@dataclass(frozen=True, slots=True)
+class Bean:
+    """A bean of the file: a Java class name that the engine knows, with its properties."""
+
+    java_class: str
+    properties: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Scope:
-    """Where compilation stands. `checking` compiles without the files of a site."""
+    """Where compilation stands. `checking` compiles without the files of a site.
+
+    `handler` is the error handler of the steps: OPEN, QUIET, FINAL, or a Guard. `start` is the normal form
+    of the route's consumer; `intercepts` run before each step, `sends` around sending; `beans` by name.
+    """
 
     source: RouteSource
     program: Program
@@ -54,6 +100,23 @@ class Scope:
     uses: list[EndpointUse]
     route: str = ""
     checking: bool = False
+    handler: int | guards.Guard = FINAL
+    start: str = ""
+    intercepts: tuple[Intercept, ...] = ()
+    sends: tuple[Intercept, ...] = ()
+    beans: Mapping[str, Bean] = field(default_factory=dict)
+
+    @contextmanager
+    def handled_by(self, handler: int | guards.Guard, *, plain: bool = False) -> Iterator[None]:
+        """Compile steps under another error handler; `plain` ones without intercepts, too."""
+        before = (self.handler, self.intercepts, self.sends)
+        self.handler = handler
+        if plain:
+            self.intercepts, self.sends = (), ()
+        try:
+            yield
+        finally:
+            self.handler, self.intercepts, self.sends = before
 
     @property
     def services(self) -> Services:
@@ -97,8 +160,10 @@ class Scope:
         return _PLACEHOLDER.sub(value, text) if "{{" in text else text
 
     def block(self, value: Any, pointer: str) -> Block:
-        """Compile a list of steps."""
-        return block(self.steps(value, pointer))
+        """Compile a list of steps under the error handler that holds here."""
+        if isinstance(self.handler, int):
+            return block(self.steps(value, pointer), self.handler)
+        return guards.block(self.steps(value, pointer), self.handler)
 
     def steps(self, value: Any, pointer: str) -> Iterator[Step]:
         """Compile each step of a list; what is wrong is noted and left out."""
@@ -109,8 +174,37 @@ class Scope:
             return
         for index, item in enumerate(value):
             step = self.step(item, f"{pointer}/{index}")
-            if step is not None:
-                yield step
+            if step is None:
+                continue
+            for intercept in self.intercepts:
+                yield Step(self._intercepting(intercept, item, step), intercept.body.waits, step.where)
+            yield step
+
+    def _intercepting(self, intercept: Intercept, item: Any, step: Step) -> Callable[[Exchange], Any]:
+        """The steps of an intercept before one step, and what they may know of it."""
+        value = item.get(step.where.step) if isinstance(item, Mapping) else None
+        name = value.get("id") if isinstance(value, Mapping) else None
+        if not isinstance(name, str):
+            self.program.names += 1
+            name = f"{step.where.step}{self.program.names}"
+        known = {
+            "CamelInterceptedNodeId": name,
+            "CamelInterceptedParentEndpointUri": self.start,
+            "CamelInterceptedRouteId": self.route,
+        }
+        body = intercept.body
+
+        def plain(exchange: Exchange) -> None:
+            exchange.properties.update(known)
+            if intercept.applies(exchange):
+                body.run(exchange)
+
+        async def waiting(exchange: Exchange) -> None:
+            exchange.properties.update(known)
+            if intercept.applies(exchange):
+                await call(body.run, body.waits, exchange)
+
+        return waiting if body.waits else plain
 
     def step(self, item: Any, pointer: str) -> Step | None:
         """Compile one step; None where it is disabled or wrong."""
@@ -142,7 +236,7 @@ class Scope:
                 "Use other steps, or run the flow on Camel K.",
             )  # fmt: skip
             return
-        if name in ("route", "from", "onException", "onCompletion", "intercept", "errorHandler", "rest"):
+        if name in registry.ELEMENTS:
             self.problem(
                 pointer, "misplaced", f"{name} stands among the steps", "Move it out: check the indentation."
             )
@@ -253,9 +347,23 @@ class Node:
         value = self.options.get(name, option.default if option else False)
         return value if isinstance(value, bool) else str(value).lower() == "true"
 
+    def number(self, name: str, default: int = 0) -> int:
+        """An option that is a whole number, with its documented default."""
+        option = self.spec.option(name)
+        value = self.options.get(name)
+        if value is None:
+            value = default if option is None or option.default is None else option.default
+        text = self.scope.fill(str(value), f"{self.pointer}/{name}").strip()
+        return int(text) if _is_integer(text) else default
+
     def steps(self, name: str = "steps") -> Block:
         """The nested steps."""
         return self.scope.block(self.options.get(name), f"{self.pointer}/{name}")
+
+    def guarded_by_nobody(self, name: str = "steps") -> Block:
+        """The nested steps, whose errors this step takes itself."""
+        with self.scope.handled_by(OPEN):
+            return self.steps(name)
 
     def expression(self) -> Expression:
         """The expression of the step; notes a problem where there is none or more than one."""

@@ -102,3 +102,25 @@ def context_properties(exchange: Exchange) -> Mapping[str, Any]:
         "IntegratorInscription": context.inscription,
         "IntegratorAttempt": context.attempts,
     }
+
+
+def endpoint_pattern(text: str) -> Callable[[str], bool]:
+    """Camel's endpoint patterns on normal forms (`direct://a`): exact, `direct:a*`, or a regular expression.
+
+    The query of an endpoint counts only where the pattern has one.
+    """
+    scheme, colon, rest = text.partition(":")
+    plain = f"{scheme}://{rest.removeprefix('//')}" if colon and "*" not in scheme else text
+    if plain.endswith("*"):
+        return lambda name: name.startswith(plain[:-1])
+    try:
+        matches = re.compile(text).fullmatch
+    except re.error:
+        return lambda name: name == plain
+
+    def fits(name: str) -> bool:
+        address = name.partition("?")[0]
+        short = address.replace("://", ":", 1)
+        return plain in (name, address) or matches(name) is not None or matches(short) is not None
+
+    return fits

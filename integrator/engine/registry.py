@@ -53,6 +53,7 @@ EIPS = Parts("integrator.engine.eips", known.STEPS)
 LANGUAGES = Parts("integrator.engine.languages", known.LANGUAGES)
 COMPONENTS = Parts("integrator.engine.components", known.COMPONENTS | {"flow", "adapter"})
 DATA_FORMATS = Parts("integrator.engine.dataformats", known.DATA_FORMATS)
+ELEMENTS = known.ELEMENTS
 KINDS = (EIPS, LANGUAGES, COMPONENTS, DATA_FORMATS)
 
 

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from integrator.engine import registry
-from integrator.engine.compiler import EndpointUse, Node, Program, Scope
+from integrator.engine.compiler import EndpointUse, Intercept, Node, Program, Scope
 from integrator.engine.components.direct import no_consumer
+from integrator.engine.elements.beans import beans
+from integrator.engine.elements.on_completion import completions
+from integrator.engine.elements.route_configuration import (
+    PARTS,
+    Configuration,
+    apply,
+    completing,
+    configuration,
+    starting,
+)
+from integrator.engine.elements.route_configuration import SPEC as ROUTE_CONFIGURATION
 from integrator.engine.known import ELEMENTS
 from integrator.engine.problems import LINTS, RouteErrors, RouteProblem, did_you_mean
 from integrator.engine.services import Services
 from integrator.engine.spec import Option, Spec
-from integrator.engine.steps import Route, RouteStop, Trail
+from integrator.engine.steps import Block, Family, Route, RouteStop, Trail, call
 from integrator.engine.uris import Uri
 from integrator.exchange import Exchange
 from integrator.site.compiled import RouteSource
 
 _ROUTE_NOT_YET = (
-    "errorHandler", "errorHandlerRef", "routeConfigurationId", "routePolicy", "precondition", "streamCaching",
+    "errorHandlerRef", "routePolicy", "precondition", "streamCaching",
     "streamCache", "inputType", "outputType", "shutdownRoute", "shutdownRunningTask", "nodePrefixId", "variableReceive",
 )  # fmt: skip
 ROUTE = Spec(
@@ -28,6 +40,9 @@ ROUTE = Spec(
     options=(
         Option("from", "The consumer and its steps.", type="object", required=True),
         Option("autoStartup", "Whether the route takes messages.", type="boolean", default=True),
+        Option("errorHandler", "The error handler of this route.", type="object"),
+        Option("routeConfigurationId", "Names of routeConfigurations, with commas; `a*` matches several.",
+               example="strict"),
         Option("group", "A name that several routes share."),
         Option("startupOrder", "The order of starting; nothing depends on it here.", type="integer"),
         Option("messageHistory", "Accepted; the engine always knows where a step failed.", type="boolean"),
@@ -53,6 +68,7 @@ class RouteSet:
     """Compiled routes by the URI they consume from."""
 
     def __init__(self, program: Program) -> None:
+        self._program = program
         self._consumers = program.consumers
 
     @property
@@ -69,17 +85,37 @@ class RouteSet:
         if route is None or not route.started:
             exchange.exception = no_consumer(uri)
             return
-        exchange.history = [Trail(route.id, route.endpoint)]
+        trail = Trail(route.id, route.endpoint, family=Family(self._program.services.children))
+        exchange.history = [trail]
+        if self._program.originals:
+            trail.original = exchange.message.copy()
         try:
             if route.body.waits:
                 await route.body.run(exchange)
             else:
                 route.body.run(exchange)
         except RouteStop:
-            exchange.route_stop = True
+            pass  # the exchange itself says why it ended
         except Exception as error:  # what no doTry took ends here, as in Camel's producer template
             exchange.exception = error
-            exchange.properties["CamelExceptionCaught"] = error
+        finally:
+            if trail.family.tasks:
+                await _family_ends(trail.family)
+        if route.completed is not None:
+            await route.completed(exchange)
+            if trail.family.tasks:
+                await _family_ends(trail.family)
+
+
+async def _family_ends(family: Family) -> None:
+    """Wait for the children that still run. Cancelled, it takes them along."""
+    try:
+        while family.tasks:
+            await asyncio.wait(tuple(family.tasks))
+    except asyncio.CancelledError:
+        for task in tuple(family.tasks):
+            task.cancel()
+        raise
 
 
 @dataclass(slots=True)
@@ -92,11 +128,53 @@ class _Compilation:
     checking: bool
     ids: dict[str, str]
     unnamed: int = 0
+    files: dict[str, Configuration] = field(default_factory=dict)
+    shared: dict[str, Configuration] = field(default_factory=dict)
+
+    def configure(self, source: RouteSource) -> None:
+        """Read what a file says beside its routes; routes of any file may need it."""
+        scope = Scope(source, self.program, self.problems, self.uses, checking=self.checking)
+        own = self.files[source.file] = Configuration(scope)
+        for index, document in enumerate(source.documents):
+            if not isinstance(document, Mapping) or len(document) != 1:
+                continue
+            name, value = next(iter(document.items()))
+            pointer = f"/{index}/{name}"
+            if name in PARTS:
+                own.parts.append((name, value, pointer))
+            elif name == "beans":
+                scope.beans = {**scope.beans, **beans(value, pointer, scope)}
+            elif name == "routeConfiguration":
+                node = Node.of(ROUTE_CONFIGURATION, value, pointer, scope)
+                if node is not None:
+                    self.shared[node.text("id") or f"{source.file}{pointer}"] = found = configuration(node)
+                    found.for_all = not node.text("id")
 
     def file(self, source: RouteSource) -> None:
-        scope = Scope(source, self.program, self.problems, self.uses, checking=self.checking)
+        own = self.files[source.file]
         for index, document in enumerate(source.documents):
-            self._element(document, f"/{index}", scope)
+            self._element(document, f"/{index}", own.scope)
+
+    def check_unused(self) -> None:
+        """Compile what no route uses, to find its mistakes."""
+        for one in (*self.files.values(), *self.shared.values()):
+            if one.parts and not one.used:
+                scope = Scope(one.scope.source, self.program, self.problems, self.uses, checking=self.checking)
+                scope.beans = one.scope.beans
+                apply(scope, [one], None)
+                starting(scope, [one])
+                completing(scope, [one])
+
+    def _configurations(self, node: Node) -> list[Configuration]:
+        """What holds for a route: its file's elements, then the routeConfigurations."""
+        names = [name.strip() for name in node.text("routeConfigurationId").split(",") if name.strip()]
+        for name in names:
+            if not any(_fits(name, known) for known in self.shared):
+                node.problem("/routeConfigurationId", "route-configuration", f"there is no routeConfiguration {name}",
+                             did_you_mean(name, self.shared) if self.shared else "Add it, or leave the name out.")  # fmt: skip
+        return [self.files[node.scope.source.file]] + [
+            one for known, one in self.shared.items() if one.for_all or any(_fits(name, known) for name in names)
+        ]
 
     def _element(self, document: Any, pointer: str, scope: Scope) -> None:
         if not isinstance(document, Mapping) or len(document) != 1:
@@ -107,6 +185,8 @@ class _Compilation:
             self._route(value, f"{pointer}/route", scope)
         elif name == "from":
             self._route({"from": value}, pointer, scope)
+        elif name in PARTS or name in ("beans", "routeConfiguration"):
+            return  # read before the routes
         elif name in ELEMENTS:
             scope.problem(
                 f"{pointer}/{name}", "not-yet", f"{name} is not yet in the embedded engine",
@@ -132,12 +212,21 @@ class _Compilation:
             return
         scope.route = self._identify(node)
         uri = scope.uri(start.text("uri"), start.options.get("parameters"), f"{pointer}/from")
-        body = start.steps()
+        scope.start = uri.name if uri else ""
+        configurations = self._configurations(node)
+        own = node.options.get("errorHandler")
+        apply(scope, configurations, None if own is None else (own, f"{pointer}/errorHandler"))
+        body = _intercepted(scope, starting(scope, configurations), start)
+        completed = completing(scope, configurations)
         if uri is None:
             return
         scope.uses.append(EndpointUse(_address(uri), scope.line(f"{pointer}/from/uri"), f"{pointer}/from/uri",
                                       dynamic=False, consumer=True))  # fmt: skip
-        self._consume(uri, Route(scope.route, uri.name, body, started=node.flag("autoStartup")), start)
+        route = Route(
+            scope.route, uri.name, body, started=node.flag("autoStartup"),
+            completed=completions(completed, scope.route) if completed else None, options=uri.options,
+        )  # fmt: skip
+        self._consume(uri, route, start)
 
     def _identify(self, node: Node) -> str:
         name = node.text("id")
@@ -177,6 +266,27 @@ class _Compilation:
     targets: Any = ()
 
 
+def _fits(name: str, known: str) -> bool:
+    return known.startswith(name[:-1]) if name.endswith("*") else name == known
+
+
+def _intercepted(scope: Scope, first: list[Intercept], start: Node) -> Block:
+    """The steps of a route, those of interceptFrom before them."""
+    body = start.steps()
+    if not first:
+        return body
+    name = scope.start
+
+    async def run_intercepted(exchange: Exchange) -> None:
+        for intercept in first:
+            exchange.properties["CamelInterceptedEndpoint"] = name
+            if intercept.applies(exchange):
+                await call(intercept.body.run, intercept.body.waits, exchange)
+        await call(body.run, body.waits, exchange)
+
+    return Block(run_intercepted, waits=True)
+
+
 def _address(uri: Uri) -> str:
     return f"{uri.scheme}:{uri.path}"
 
@@ -185,10 +295,15 @@ def _compile(sources: Sequence[RouteSource], services: Services, *, checking: bo
     compilation = _Compilation(Program(services), [], [], checking, {})
     targets: list[tuple[str, EndpointUse]] = []
     for source in sources:
+        compilation.configure(source)
+    for source in sources:
         before = len(compilation.uses)
         compilation.file(source)
         targets.extend((source.file, use) for use in compilation.uses[before:] if not use.consumer)
-    compilation.targets = targets
+    compilation.check_unused()
+    compilation.problems[:] = dict.fromkeys(compilation.problems)  # a part may be compiled for several routes
+    compilation.uses[:] = dict.fromkeys(compilation.uses)
+    compilation.targets = list(dict.fromkeys(targets))
     compilation.dangling(sources)
     compilation.problems.sort(key=lambda problem: (problem.file, problem.line))
     return compilation

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from integrator.engine import registry
-from integrator.engine.compiler import EndpointUse, Expression, Node
-from integrator.engine.exceptions import CAMEL, failure
+from integrator.engine.compiler import EndpointUse, Expression, Intercept, Node
+from integrator.engine.exceptions import CAMEL, JavaException, failure
 from integrator.engine.javatypes import to_text
-from integrator.engine.names import variables_of
+from integrator.engine.names import endpoint_pattern, variables_of
 from integrator.engine.problems import did_you_mean
 from integrator.engine.spec import Spec
-from integrator.engine.steps import Run, is_waiting
+from integrator.engine.steps import Run, call, is_waiting
 from integrator.engine.uris import Uri, parse
 from integrator.exchange import Exchange
 
-DYNAMIC = ("adapter", "direct", "mock")
+DYNAMIC = ("adapter", "direct", "mock", "seda", "stub", "log")
 """Schemes that a computed URI may have: nothing else is compiled at run time."""
 _DYNAMIC_KEPT = 256
 
 
-def endpoint(node: Node, uri: Uri) -> Run | None:
+def endpoint(node: Node, uri: Uri, option: str = "uri") -> Run | None:
     """The function that sends to an endpoint; notes what is wrong with it."""
-    scope, pointer = node.scope, f"{node.pointer}/uri"
+    scope, pointer = node.scope, f"{node.pointer}/{option}"
     scope.uses.append(EndpointUse(_address(uri), scope.line(pointer), pointer, dynamic=False, consumer=False))
     module = registry.COMPONENTS.find(uri.scheme)
     if module is None:
@@ -83,6 +82,8 @@ def received(node: Node, send: Run, name: str | None) -> Run:
     `name` is the endpoint's normal form, None where the endpoint sets it itself.
     """
     taken, given = node.text("variableReceive"), node.text("variableSend")
+    if name is not None:
+        send = intercepted(node.scope.sends, name, send)
     waits = is_waiting(send)
     if taken or given:
         return _with_variables(send, waits, name, taken, given)
@@ -97,6 +98,30 @@ def received(node: Node, send: Run, name: str | None) -> Run:
         send(exchange)
 
     return send_waiting if waits else send_plain
+
+
+def intercepted(sends: tuple[Intercept, ...], name: str, send: Run) -> Run:
+    """Sending with the interceptSendToEndpoint elements that fit the endpoint around it."""
+    for intercept in sends:
+        if endpoint_pattern(intercept.uri)(name):
+            send = _around(intercept, name, send)
+    return send
+
+
+def _around(intercept: Intercept, name: str, send: Run) -> Run:
+    waits, body, after = is_waiting(send), intercept.body, intercept.after
+
+    async def send_intercepted(exchange: Exchange) -> None:
+        exchange.properties["CamelInterceptedEndpoint"] = name
+        if intercept.applies(exchange):
+            await call(body.run, body.waits, exchange)
+            if intercept.skip:
+                return
+        await call(send, waits, exchange)
+        if after is not None:
+            await call(after, is_waiting(after), exchange)
+
+    return send_intercepted
 
 
 def _with_variables(send: Run, waits: bool, name: str | None, taken: str, given: str) -> Run:
@@ -125,29 +150,62 @@ def _receive(exchange: Exchange, name: str, body: Any, headers: dict[str, Any]) 
         exchange.variables[f"header:{name}.{header}"] = value
 
 
+class Endpoints:
+    """Endpoints that messages name: each is checked, compiled once and kept, up to a bound."""
+
+    def __init__(self, node: Node) -> None:
+        self._node, self._parameters = node, node.options.get("parameters")
+        self._sends = node.scope.sends
+        self._compiled: dict[str, tuple[str, Run, bool]] = {}
+
+    def find(self, text: str) -> tuple[str, Run, bool]:
+        """Normal form, sending function, whether it waits. Raises JavaException for one that is not allowed."""
+        found = self._compiled.get(text)
+        if found is not None:
+            return found
+        try:
+            name, send, waits = _resolve(self._node, text, self._parameters)
+        except ValueError:
+            scheme = text.partition(":")[0]
+            if scheme.isalnum() and registry.COMPONENTS.find(scheme) is None and not registry.COMPONENTS.not_yet(scheme):
+                address = text if "://" in text else text.replace(":", "://", 1)
+                raise named_failure(self._node, address) from None
+            raise failure(
+                CAMEL + "ResolveEndpointFailedException",
+                f"the computed endpoint of {self._node.spec.name} is none this route may reach",
+            ) from None
+        if self._sends:
+            send = intercepted(self._sends, name, send)
+            waits = is_waiting(send)
+        if len(self._compiled) >= _DYNAMIC_KEPT:
+            self._compiled.clear()
+        self._compiled[text] = found = (name, send, waits)
+        return found
+
+
+def named_failure(node: Node, address: str) -> JavaException:
+    """Camel's exception for a scheme it does not know; the address stays in the exchange."""
+    return JavaException(
+        CAMEL + "NoSuchEndpointException",
+        f"{node.spec.name} computed an endpoint of a component that does not exist",
+        text=f"No endpoint could be found for: {address}, please check your classpath contains the needed"
+        " Camel component jar.",
+    )
+
+
 def dynamic(node: Node, uri: Expression) -> Run:
     """Send to the endpoint an expression names. What it may be is checked for every message."""
     ignore = node.flag("ignoreInvalidEndpoint")
-    parameters = node.options.get("parameters")
-    compiled: dict[str, tuple[str, Run, bool]] = {}
+    endpoints = Endpoints(node)
 
     async def send_dynamic(exchange: Exchange) -> None:
         text = (to_text(uri(exchange)) or "").strip()
-        found = compiled.get(text)
-        if found is None:
-            try:
-                found = _resolve(node, text, parameters)
-            except ValueError:
-                if ignore:
-                    return
-                raise failure(
-                    CAMEL + "ResolveEndpointFailedException",
-                    f"the computed endpoint of {node.spec.name} is none this route may reach",
-                ) from None
-            if len(compiled) >= _DYNAMIC_KEPT:
-                compiled.clear()
-            compiled[text] = found
-        name, send, waits = found
+        try:
+            name, send, waits = endpoints.find(text)
+        except JavaException:
+            if ignore:
+                return
+            raise
         exchange.history[0].endpoint = name
         if waits:
             await send(exchange)
@@ -172,6 +230,3 @@ def _resolve(node: Node, text: str, parameters: Any) -> tuple[str, Run, bool]:
     if send is None or failed:
         raise ValueError("not a valid endpoint")
     return uri.name, send, is_waiting(send)
-
-
-Sent = Callable[[Exchange], Any]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -65,7 +66,13 @@ class Services:
     `resource` reads a file of the site by its path (raises FileNotFoundError); `now_us` is the clock in
     microseconds since the epoch; `log` takes level, text, route id and line; `personal` keeps values of
     messages out of logs and of error texts (I5); `placeholders` fill `{{name}}`; `adapters` are the ids
-    dynamic URIs may name (None: the sender decides alone); `mocks` collects what `mock:` receives.
+    dynamic URIs may name (None: the sender decides alone); `mocks` collects what `mock:` receives; `sleep`
+    waits so many seconds (delays, redeliveries).
+
+    The limits of one exchange: how deep routes call each other and how often, how many children it may
+    have in all, how often a loop turns, how often a step is tried again, how many parts run side by side,
+    how long it may be delayed at once (seconds), how many messages wait for a `seda:` route or a throttle,
+    how many keys an idempotent consumer remembers.
     """
 
     sender: Sender = field(default_factory=NoSender)
@@ -79,3 +86,11 @@ class Services:
     mocks: Mocks | None = None
     routes_nested: int = 64
     routes_entered: int = 1_000
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    children: int = 10_000_000
+    turns: int = 1_000_000
+    redeliveries: int = 1_000
+    side_by_side: int = 16
+    longest_delay: float = 3_600.0
+    waiting: int = 1_000
+    keys_kept: int = 100_000

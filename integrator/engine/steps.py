@@ -6,13 +6,14 @@ the error learns route, file and line once, at the innermost step.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from integrator.engine.exceptions import RUNTIME_CAMEL, JavaException, class_of
-from integrator.exchange import Exchange, IntegratorError
+from integrator.exchange import Exchange, IntegratorError, Message
 
 Run = Callable[[Exchange], Any]
 """A plain callable, or one whose result is awaited (Step.waits)."""
@@ -46,12 +47,25 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A compiled route; `endpoint` is the normal form of its consumer's URI."""
+    """A compiled route; `endpoint` is the normal form of its consumer's URI.
+
+    `completed` runs after the exchange that entered by this route has ended, on copies of it.
+    """
 
     id: str
     endpoint: str
     body: Block
     started: bool = True
+    completed: Callable[[Exchange], Awaitable[None]] | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Family:
+    """What an exchange shares with all its children: how many more may come, and which still run."""
+
+    left: int = 10_000_000
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -61,6 +75,8 @@ class Trail:
     `origin` is the id of the first route, `endpoint` the last one sent to; `depth` and `entered` count the
     routes entered by `direct:`, so that loops end. `variables` are those of Camel's `route:` and `global:`
     repositories: here they live as long as the exchange, so that no value reaches another consumer's.
+    `original` is the message as it came, `handled` says that an error handler ended the exchange, `failed`
+    is the last error that was placed, `exhausted` the last that no error handler may take any more.
     """
 
     origin: str
@@ -68,6 +84,12 @@ class Trail:
     depth: int = 1
     entered: int = 1
     variables: dict[str, Any] = field(default_factory=dict)
+    family: Family = field(default_factory=Family)
+    original: Message | None = None
+    handled: bool = False
+    failed: Exception | None = None
+    exhausted: Exception | None = None
+    in_dead_letter: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,44 +103,70 @@ class Failure:
     java_class: str
 
 
+OPEN, QUIET, FINAL = 0, 1, 2
+"""Who takes the errors of a block: a step around it; nobody (noErrorHandler); or the default error handler,
+which sees an error once and passes it on."""
+
+
 class RouteStop(BaseException):
-    """The exchange ends here, the routes that called this one included; no doFinally runs."""
+    """The exchange ends here, the routes that called this one included; no doFinally runs.
+
+    Why it ends stands in the exchange: `route_stop`, `rollback_only`, or `handled` in its trail.
+    """
+
+
+HISTORY_KEPT = 100
+"""Failures that the history of one exchange keeps; a loop may have any number."""
 
 
 def nothing(_exchange: Exchange) -> None:
     """The step that does nothing."""
 
 
-def failed_at(exchange: Exchange, error: Exception, where: Where) -> Exception:
-    """Note once where an error happened, in the error, the exchange and its history.
+def failed_at(exchange: Exchange, error: Exception, where: Where, mark: int = 2) -> Exception:
+    """Note once where an error happened, in the exchange and its history.
 
     Returns the error to raise: one that is not the bus's own becomes a JavaException without its text,
-    because nobody vouches for what such a text repeats.
+    because nobody vouches for what such a text repeats. `mark` is OPEN, QUIET or FINAL.
     """
-    if getattr(error, "where", None) is not None:
+    trail: Trail = exchange.history[0]
+    if trail.failed is error:
+        if mark == FINAL:
+            trail.exhausted = error
         return error
     if not isinstance(error, IntegratorError):
         cause = error
         error = JavaException(RUNTIME_CAMEL, f"{type(cause).__name__} in step {where.step}")
         error.__cause__ = cause
-    setattr(error, "where", where)  # noqa: B010 - errors of every room may pass here
-    exchange.properties["CamelFailureRouteId"] = where.route
-    exchange.properties["CamelFailureEndpoint"] = exchange.history[0].endpoint
-    exchange.history.append(Failure(*where, class_of(error)))
+    trail.failed = error
+    if mark == FINAL:
+        trail.exhausted = error
+    if mark != QUIET:
+        note_failure(exchange, error, where)
+    if len(exchange.history) <= HISTORY_KEPT:
+        exchange.history.append(Failure(*where, class_of(error)))
     return error
 
 
-def block(steps: Iterable[Step]) -> Block:
+def note_failure(exchange: Exchange, error: Exception, where: Where) -> None:
+    """Set the exchange properties by which routes see a failure."""
+    properties = exchange.properties
+    properties["CamelFailureRouteId"] = where.route
+    properties["CamelFailureEndpoint"] = exchange.history[0].endpoint
+    properties["CamelExceptionCaught"] = error
+
+
+def block(steps: Iterable[Step], mark: int = FINAL) -> Block:
     """One callable that runs the steps in order."""
     listed = tuple(steps)
     if not listed:
         return Block(nothing, waits=False)
     if not any(step.waits for step in listed):
-        return Block(_plain(listed), waits=False)
-    return Block(_waiting(listed), waits=True)
+        return Block(_plain(listed, mark), waits=False)
+    return Block(_waiting(listed, mark), waits=True)
 
 
-def _plain(steps: tuple[Step, ...]) -> Run:
+def _plain(steps: tuple[Step, ...], mark: int) -> Run:
     pairs = tuple((step.run, step.where) for step in steps)
 
     def run_plain(exchange: Exchange) -> None:
@@ -127,25 +175,25 @@ def _plain(steps: tuple[Step, ...]) -> Run:
             for run, where in pairs:  # noqa: B007 - read when a step fails
                 run(exchange)
         except Exception as error:
-            raise failed_at(exchange, error, where) from error.__cause__
+            raise failed_at(exchange, error, where, mark) from error.__cause__
 
     return run_plain
 
 
-def _waiting(steps: tuple[Step, ...]) -> Callable[[Exchange], Awaitable[None]]:
+def _waiting(steps: tuple[Step, ...], mark: int) -> Callable[[Exchange], Awaitable[None]]:
     # Steps that do not wait stay one plain call between two awaits.
     groups: list[tuple[Run, bool, Where]] = []
     plain: list[Step] = []
     for step in steps:
         if step.waits:
             if plain:
-                groups.append((_plain(tuple(plain)), False, plain[0].where))
+                groups.append((_plain(tuple(plain), mark), False, plain[0].where))
                 plain = []
             groups.append((step.run, True, step.where))
         else:
             plain.append(step)
     if plain:
-        groups.append((_plain(tuple(plain)), False, plain[0].where))
+        groups.append((_plain(tuple(plain), mark), False, plain[0].where))
     listed = tuple(groups)
 
     async def run_waiting(exchange: Exchange) -> None:
@@ -157,9 +205,17 @@ def _waiting(steps: tuple[Step, ...]) -> Callable[[Exchange], Awaitable[None]]:
                 else:
                     run(exchange)
         except Exception as error:
-            raise failed_at(exchange, error, where) from error.__cause__
+            raise failed_at(exchange, error, where, mark) from error.__cause__
 
     return run_waiting
+
+
+async def call(run: Run, waits: bool, exchange: Exchange) -> None:
+    """Run a step of either kind."""
+    if waits:
+        await run(exchange)
+    else:
+        run(exchange)
 
 
 def is_waiting(run: Run) -> bool:

@@ -226,6 +226,7 @@ _SAME = {
     "byte[]": "bytes", "[B": "bytes",
     "java.util.LinkedHashMap": "map", "java.util.TreeMap": "map", "org.apache.camel.util.CaseInsensitiveMap": "map",
     "java.util.ArrayList": "list", "java.util.LinkedList": "list", "java.util.LinkedHashSet": "set",
+    "org.apache.camel.processor.aggregate.AbstractListAggregationStrategy$GroupedExchangeList": "list",
     "[Ljava.lang.String;": "array", "java.lang.Object[]": "array",
     "ObjectNode": "object node", "ArrayNode": "array node",
     "java.lang.Class": "class",
@@ -268,6 +269,7 @@ _ALIKE = (
     r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
     r"ID-\w+-\d+-\d+-\d+",
     r"camel-\d+|integrator",
+    r"[a-zA-Z]+\d+",  # ids of nodes, counted per process
 )
 
 

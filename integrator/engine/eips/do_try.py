@@ -10,7 +10,7 @@ from integrator.engine import exceptions
 from integrator.engine.compiler import Node, Predicate
 from integrator.engine.problems import did_you_mean
 from integrator.engine.spec import Option, Spec
-from integrator.engine.steps import Block, Run, block
+from integrator.engine.steps import Block, RouteStop, Run, block
 from integrator.exchange import Exchange
 
 _STEPS = Option("steps", "What is done.", type="steps")
@@ -55,14 +55,14 @@ class _Catch:
 
 def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
     """The step."""
-    body = node.steps()
+    body = node.guarded_by_nobody()
     catches = [
         catch
         for index, value in enumerate(node.options.get("doCatch") or ())
         if (catch := _catch(node, value, f"{node.pointer}/doCatch/{index}"))
     ]
     last = Node.of(FINALLY, node.options.get("doFinally"), f"{node.pointer}/doFinally", node.scope)
-    final = last.steps() if last and node.options.get("doFinally") is not None else block(())
+    final = last.guarded_by_nobody() if last and node.options.get("doFinally") is not None else block(())
     return _run(body, tuple(catches), final)
 
 
@@ -83,7 +83,7 @@ def _catch(node: Node, value: Any, pointer: str) -> _Catch | None:
             )
     when = found.options.get("onWhen")
     test = Node.of(ON_WHEN, when, f"{pointer}/onWhen", node.scope) if when is not None else None
-    return _Catch(frozenset(map(str, classes)), test.predicate() if test else None, found.steps())
+    return _Catch(frozenset(map(str, classes)), test.predicate() if test else None, found.guarded_by_nobody())
 
 
 async def _call(body: Block, exchange: Exchange) -> None:
@@ -96,8 +96,14 @@ async def _call(body: Block, exchange: Exchange) -> None:
 def _run(body: Block, catches: tuple[_Catch, ...], final: Block) -> Callable[[Exchange], Any]:
     async def do_try(exchange: Exchange) -> None:
         error: Exception | None = None
+        handled = False
         try:
             await _call(body, exchange)
+        except RouteStop:
+            # A stop skips doFinally; an error handler of a route inside, which ended the exchange, does not.
+            if not exchange.history[0].handled:
+                raise
+            handled = True
         except Exception as raised:  # every exception is offered to the handlers
             error = raised
         if error is not None:
@@ -106,6 +112,8 @@ def _run(body: Block, catches: tuple[_Catch, ...], final: Block) -> Callable[[Ex
             await _call(final, exchange)
         for name in _DURING if error is None else ("CamelExceptionHandled", "TryRouteBlock"):
             exchange.properties.pop(name, None)
+        if handled:
+            raise RouteStop
         if error is not None:
             raise error from error.__cause__
 

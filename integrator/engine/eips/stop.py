@@ -19,7 +19,8 @@ SPEC = Spec(
 def compile(_node: Node) -> Run:  # noqa: A001 - every part has this function
     """The step."""
 
-    def stop(_exchange: Exchange) -> None:
+    def stop(exchange: Exchange) -> None:
+        exchange.route_stop = True
         raise RouteStop
 
     return stop

@@ -24,7 +24,8 @@ def expression(source: Source) -> Expression:
     name = source.text.strip()
 
     def header(exchange: Exchange) -> object:
-        return exchange.message.headers.get(name)
+        found = exchange.message.headers.get(name)
+        return exchange.properties.get(name) if found is None else found
 
     def exchange_property(exchange: Exchange) -> object:
         return property_of(exchange, name)

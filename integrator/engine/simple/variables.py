@@ -90,7 +90,9 @@ def _reader(what: str, name: str) -> Expression:
 
         def header(exchange: Exchange) -> Any:
             found = exchange.message.headers._values.get(lower)  # the class's own lookup, one call less
-            return None if found is None else found[1]
+            if found is not None and found[1] is not None:
+                return found[1]
+            return exchange.properties.get(name)  # Camel falls back on the property of that name
 
         return header
     if what.startswith("exchangeProp"):

@@ -1,0 +1,117 @@
+"""Children of an exchange: parts, branches and copies, each with its own exchange id and trail.
+
+A child starts from a copy of its parent. What comes of it is carried back by `copy_results`, as Camel's
+ExchangeHelper does; `settle` then lets the parent fail or end as the child did.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import uuid_utils
+
+from integrator.engine.steps import HISTORY_KEPT, RouteStop, Run, Trail
+from integrator.exchange import Exchange, Message, Overloaded
+
+YIELD_EVERY = 64
+"""Children or turns after which other exchanges get their turn on the event loop."""
+
+
+def child(exchange: Exchange, message: Message, *, correlated: bool = True) -> Exchange:
+    """A child with that message. Raises Overloaded where an exchange would have too many."""
+    parent: Trail = exchange.history[0]
+    family = parent.family
+    family.left -= 1
+    if family.left < 0:
+        raise Overloaded("one exchange has too many parts, branches and copies", reason="children")
+    made = Exchange(
+        message,
+        exchange_id=str(uuid_utils.uuid7()),
+        context=exchange.context,
+        pattern=exchange.pattern,
+    )
+    made.properties = exchange.properties.copy()
+    if correlated:
+        made.properties["CamelCorrelationId"] = exchange.id
+    made.variables = exchange.variables.copy()
+    made.history = [
+        Trail(
+            parent.origin,
+            parent.endpoint,
+            parent.depth,
+            parent.entered,
+            parent.variables,
+            family,
+            None if parent.original is None else message.copy(),
+            in_dead_letter=parent.in_dead_letter,
+        )
+    ]
+    return made
+
+
+async def contained(run: Run, waits: bool, exchange: Exchange) -> None:
+    """Run steps on a child; what they raise stays in it."""
+    try:
+        if waits:
+            await run(exchange)
+        else:
+            run(exchange)
+    except RouteStop:
+        pass  # the child says itself why it ended
+    except Exception as error:
+        exchange.exception = error
+
+
+def has_ended(exchange: Exchange) -> bool:
+    """Whether an exchange failed, or ended before its route did."""
+    return (
+        exchange.exception is not None
+        or exchange.route_stop
+        or exchange.rollback_only
+        or exchange.history[0].handled
+    )
+
+
+def copy_results(target: Exchange, source: Exchange) -> None:
+    """Make the result of a child the parent's: message, properties, variables and how it ended."""
+    target.message = source.message
+    target.properties.update(source.properties)
+    target.variables.update(source.variables)
+    target.route_stop = source.route_stop
+    target.rollback_only = source.rollback_only
+    target.history[0].handled = source.history[0].handled
+    target.history[0].endpoint = source.history[0].endpoint
+    target.exception = source.exception
+    if source.exception is not None:
+        adopt(target, source)
+
+
+def adopt(target: Exchange, source: Exchange) -> None:
+    """Note in the parent's history where a child failed."""
+    room = HISTORY_KEPT + 1 - len(target.history)
+    target.history.extend(source.history[1:][: max(room, 0)])
+
+
+def settle(exchange: Exchange) -> None:
+    """Fail or end where a child left the exchange failed or ended. Error handlers do not see it again."""
+    error = exchange.exception
+    if error is not None:
+        exchange.exception = None
+        fail_with(exchange, error)
+    if exchange.route_stop or exchange.rollback_only or exchange.history[0].handled:
+        raise RouteStop
+
+
+def fail_with(exchange: Exchange, error: Exception) -> None:
+    """Raise an error that is already placed, and that no error handler takes again."""
+    trail: Trail = exchange.history[0]
+    trail.failed = trail.exhausted = error
+    raise error from error.__cause__
+
+
+def start(exchange: Exchange, run: Run, waits: bool) -> None:
+    """Run a child beside its family; the exchange that started them all ends after it."""
+    tasks = exchange.history[0].family.tasks
+    task = asyncio.ensure_future(contained(run, waits, exchange))
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
