@@ -109,9 +109,14 @@ def fail_with(exchange: Exchange, error: Exception) -> None:
     raise error from error.__cause__
 
 
-def start(exchange: Exchange, run: Run, waits: bool) -> None:
-    """Run a child beside its family; the exchange that started them all ends after it."""
-    tasks = exchange.history[0].family.tasks
-    task = asyncio.ensure_future(contained(run, waits, exchange))
+def start(made: Exchange, run: Run, waits: bool, most: int) -> None:
+    """Run a child beside its family; the exchange that started them all ends after it.
+
+    Raises Overloaded where more than `most` run already.
+    """
+    tasks = made.history[0].family.tasks
+    if len(tasks) >= most:
+        raise Overloaded(f"an exchange has more than {most} copies under way", reason="children")
+    task = asyncio.ensure_future(contained(run, waits, made))
     tasks.add(task)
     task.add_done_callback(tasks.discard)

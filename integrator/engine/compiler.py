@@ -7,7 +7,7 @@ that one pass finds every mistake.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -61,6 +61,19 @@ class Program:
     originals: bool = False
     names: int = 0
     shared: dict[str, Any] = field(default_factory=dict)
+
+
+class Flow(tuple[Any, ...]):
+    """Some steps of a list, and where they stand: `pointer` is the list's, `first` the place of the first."""
+
+    pointer: str
+    first: int
+
+    def __new__(cls, steps: Iterable[Any], pointer: str, first: int) -> Flow:
+        """The steps."""
+        made = super().__new__(cls, tuple(steps))
+        made.pointer, made.first = pointer, first
+        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,19 +179,53 @@ class Scope:
         return guards.block(self.steps(value, pointer), self.handler)
 
     def steps(self, value: Any, pointer: str) -> Iterator[Step]:
-        """Compile each step of a list; what is wrong is noted and left out."""
-        if value is None:
-            return
-        if not isinstance(value, (list, tuple)):
-            self.problem(pointer, "steps", "steps are not a list", "Write them as a list, one `- ` each.")
-            return
-        for index, item in enumerate(value):
-            step = self.step(item, f"{pointer}/{index}")
+        """Compile each step of a list; what is wrong is noted and left out.
+
+        A step that could have steps and has none takes those after it, as Camel's loader does.
+        """
+        for item, pointer in self.listed(value, pointer):
+            step = self.step(item, pointer)
             if step is None:
                 continue
             for intercept in self.intercepts:
                 yield Step(self._intercepting(intercept, item, step), intercept.body.waits, step.where)
             yield step
+
+    def listed(self, value: Any, pointer: str) -> Iterator[tuple[Any, str]]:
+        """The steps of a list and where they stand."""
+        if value is None:
+            return
+        if not isinstance(value, (list, tuple)):
+            self.problem(pointer, "steps", "steps are not a list", "Write them as a list, one `- ` each.")
+            return
+        first = 0
+        if isinstance(value, Flow):
+            pointer, first = value.pointer, value.first
+        for index, item in enumerate(value):
+            following = value[index + 1 :]
+            place = f"{pointer}/{index + first}"
+            if following and (taker := self._taker(item, place)):
+                name, options = taker
+                yield {name: {**options, "steps": Flow(following, pointer, index + first + 1)}}, place
+                return
+            yield item, place
+
+    def _taker(self, item: Any, pointer: str) -> tuple[str, Mapping[str, Any]] | None:
+        """Name and options of a step that takes the steps after it."""
+        if not isinstance(item, Mapping) or len(item) != 1:
+            return None
+        name, options = next(iter(item.items()))
+        if registry.EIPS.find(str(name)) is None or registry.EIPS.spec(name).option("steps") is None:
+            return None
+        if options is not None and not isinstance(options, Mapping):
+            return None
+        if (options or {}).get("steps") or (options or {}).get("disabled"):
+            return None
+        self.problem(
+            f"{pointer}/{name}", "steps-empty", f"{name} has no steps: Camel runs those after it as its own",
+            "Give it steps, or remove it.",
+        )  # fmt: skip
+        return str(name), options or {}
 
     def _intercepting(self, intercept: Intercept, item: Any, step: Step) -> Callable[[Exchange], Any]:
         """The steps of an intercept before one step, and what they may know of it."""
@@ -365,17 +412,23 @@ class Node:
         with self.scope.handled_by(OPEN):
             return self.steps(name)
 
+    def each_step(self, name: str = "steps") -> Iterator[Block]:
+        """The nested steps, each as a block of its own: branches."""
+        for index, step in enumerate(self.scope.listed(self.options.get(name), f"{self.pointer}/{name}")):
+            yield self.scope.block(Flow((step[0],), step[1].rpartition("/")[0], index), "")
+
     def expression(self) -> Expression:
         """The expression of the step; notes a problem where there is none or more than one."""
-        found = self._expression_source()
+        found = self.expression_source()
         return nothing if found is None else found.expression()
 
     def predicate(self) -> Predicate:
         """The same where true or false is expected."""
-        found = self._expression_source()
+        found = self.expression_source()
         return (lambda _exchange: False) if found is None else found.predicate()
 
-    def _expression_source(self) -> Source | None:
+    def expression_source(self) -> Source | None:
+        """The expression as written; notes a problem where there is none or more than one."""
         options, pointer = self.options, self.pointer
         inner = options.get("expression")
         if isinstance(inner, Mapping):

@@ -37,6 +37,15 @@ class JavaArray(JavaList):
     """A Java array of objects."""
 
 
+class JavaEntry:
+    """A java.util.Map.Entry; prints as `key=value`."""
+
+    __slots__ = ("key", "value")
+
+    def __init__(self, key: Any, value: Any) -> None:
+        self.key, self.value = key, value
+
+
 class NodeList(JavaList):
     """XPath's org.w3c.dom.NodeList: lxml elements, or texts of attributes and text nodes."""
 
@@ -75,6 +84,7 @@ _SCALARS: dict[type, str] = {
     JavaArray: "java.lang.Object[]",
     JavaClass: "java.lang.Class",
     NodeList: "org.w3c.dom.NodeList",
+    JavaEntry: "java.util.Map$Entry",
     dict: NODES + "ObjectNode",
     list: NODES + "ArrayNode",
 }
@@ -137,6 +147,8 @@ def _structure_text(value: Any) -> str:
         return pretty(value)
     if isinstance(value, etree._Element):
         return xml_text(value)
+    if isinstance(value, JavaEntry):
+        return f"{java_text(value.key)}={java_text(value.value)}"
     if isinstance(value, BaseException):
         from integrator.engine.exceptions import class_of, text_of
 
@@ -386,3 +398,41 @@ def json_input(value: Any, parse: Callable[[bytes], Any]) -> Any:
 def not_json(error: IntegratorError) -> JavaException:
     """Jackson's exception for a text that is not JSON."""
     return failure("com.fasterxml.jackson.core.JsonParseException", error.message)
+
+
+def type_converter(type_name: str, parse_xml: Callable[[bytes], Any]) -> Callable[[Any], Any] | None:
+    """`converter`, with the types of bodies besides: streams are bytes, documents are their root element."""
+    name = canonical(type_name)
+    if name in ("java.io.InputStream", "java.io.Reader", "java.nio.ByteBuffer", "org.apache.camel.StreamCache"):
+        return _stream(name)
+    if name in ("org.w3c.dom.Document", "org.w3c.dom.Node", "org.w3c.dom.Element"):
+        return _document(name, parse_xml)
+    return converter(name)
+
+
+def _stream(type_name: str) -> Callable[[Any], Any]:
+    def convert(value: Any) -> Any:
+        try:
+            return _bytes(value)
+        except JavaException:
+            raise cannot_convert(value, type_name) from None
+
+    return convert
+
+
+def _document(type_name: str, parse_xml: Callable[[bytes], Any]) -> Callable[[Any], Any]:
+    def convert(value: Any) -> Any:
+        if value is None or isinstance(value, etree._Element):
+            return value
+        if isinstance(value, NodeList) and len(value) == 1 and not isinstance(value[0], str):
+            return value[0]
+        if not isinstance(value, (str, bytes)):
+            raise cannot_convert(value, type_name)
+        try:
+            return parse_xml(value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value)
+        except InvalidRequest as error:
+            raise bad_conversion(
+                value, type_name, failure("org.xml.sax.SAXParseException", error.message)
+            ) from None
+
+    return convert

@@ -261,7 +261,7 @@ def _value(what: str, wanted: Any, got: Any) -> Iterator[str]:
 
 
 _ALIKE = (
-    r"<id>|[0-9A-F]{15}-[0-9A-F]{16}|X",  # exchange ids
+    r"<id>|[0-9A-F]{15}-[0-9A-F]{16}|X|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",  # exchange ids
     r"1[67]\d{11}",  # milliseconds of these years
     r"\d{4}-\d\d-\d\dT\d\d:\d\d",
     r"\d{4}-\d\d-\d\d",

@@ -14,7 +14,7 @@ from typing import Any
 from lxml import etree
 
 from integrator.engine.exceptions import CAMEL, JavaException, cause_of, class_of, failure, text_of
-from integrator.engine.javatypes import JavaArray, JavaClass, JavaList, JavaMap, to_text, type_of
+from integrator.engine.javatypes import JavaArray, JavaClass, JavaEntry, JavaList, JavaMap, to_text, type_of
 from integrator.engine.problems import ExpressionError
 from integrator.engine.simple.parser import arguments, unquoted
 
@@ -243,8 +243,15 @@ _ANY: dict[str, Callable[..., Any]] = {
     "class": lambda value: JavaClass(type_of(value)),
     "equals": lambda value, other: value == other,
 }
+_ENTRY: dict[str, Callable[..., Any]] = {
+    "getKey": lambda entry: entry.key,
+    "getValue": lambda entry: entry.value,
+}
+_BYTES: dict[str, Callable[..., Any]] = {"length": len}
 _METHODS: tuple[tuple[type | tuple[type, ...], dict[str, Callable[..., Any]]], ...] = (
     (JavaClass, _CLASS),
+    (JavaEntry, _ENTRY),
+    (bytes, _BYTES),
     (str, _TEXT),
     (list, _LIST),
     ((dict, JavaMap, Mapping), _MAP),
