@@ -105,7 +105,9 @@ def stopped(number: int, parent: Exchange, error: Exception) -> JavaException:
     """Camel's exception around the one that stopped the others."""
     said = f"Multicast processing failed for number {number}. Exchange[{parent.id}]"
     wrapped = JavaException(
-        CAMEL + "CamelExchangeException", said, text=f"{said}. Caused by: [{class_of(error)} - {text_of(error)}]"
+        CAMEL + "CamelExchangeException",
+        said,
+        text=f"{said}. Caused by: [{class_of(error)} - {text_of(error)}]",
     )
     wrapped.java_cause = error
     return wrapped
@@ -127,7 +129,11 @@ class _Race:
         more, number = True, 0
         try:
             while True:
-                while more and len(self.running) < branching.limit and len(self.window) < branching.limit * _AHEAD:
+                while (
+                    more
+                    and len(self.running) < branching.limit
+                    and len(self.window) < branching.limit * _AHEAD
+                ):
                     branch = next(branches, None)
                     if branch is None:
                         more = False
@@ -199,4 +205,3 @@ def numbered(made: Exchange, kind: str, index: int, *, complete: bool) -> None:
     """The properties by which a child knows its place: CamelSplitIndex, CamelMulticastComplete …"""
     made.properties[f"Camel{kind}Index"] = index
     made.properties[f"Camel{kind}Complete"] = complete
-

@@ -10,7 +10,7 @@ import asyncio
 
 import uuid_utils
 
-from integrator.engine.steps import HISTORY_KEPT, RouteStop, Run, Trail
+from integrator.engine.steps import HISTORY_KEPT, RouteStop, Run, Trail, ended, has_failed
 from integrator.exchange import Exchange, Message, Overloaded
 
 YIELD_EVERY = 64
@@ -51,15 +51,20 @@ def child(exchange: Exchange, message: Message, *, correlated: bool = True) -> E
 
 async def contained(run: Run, waits: bool, exchange: Exchange) -> None:
     """Run steps on a child; what they raise stays in it."""
+    failed = True
     try:
         if waits:
             await run(exchange)
         else:
             run(exchange)
+        failed = False
     except RouteStop:
-        pass  # the child says itself why it ended
+        failed = has_failed(exchange)  # the child says itself why it ended
     except Exception as error:
         exchange.exception = error
+    finally:
+        if exchange.history[0].after:
+            ended(exchange, failed=failed)
 
 
 def has_ended(exchange: Exchange) -> bool:
@@ -109,7 +114,7 @@ def fail_with(exchange: Exchange, error: Exception) -> None:
     raise error from error.__cause__
 
 
-def start(made: Exchange, run: Run, waits: bool, most: int) -> None:
+def start(made: Exchange, run: Run, waits: bool, most: int) -> asyncio.Task[None]:
     """Run a child beside its family; the exchange that started them all ends after it.
 
     Raises Overloaded where more than `most` run already.
@@ -120,3 +125,4 @@ def start(made: Exchange, run: Run, waits: bool, most: int) -> None:
     task = asyncio.ensure_future(contained(run, waits, made))
     tasks.add(task)
     task.add_done_callback(tasks.discard)
+    return task

@@ -183,8 +183,8 @@ class Scope:
 
         A step that could have steps and has none takes those after it, as Camel's loader does.
         """
-        for item, pointer in self.listed(value, pointer):
-            step = self.step(item, pointer)
+        for item, place in self.listed(value, pointer):
+            step = self.step(item, place)
             if step is None:
                 continue
             for intercept in self.intercepts:

@@ -54,6 +54,9 @@ _TREE: dict[str, str] = {
         "java.lang.StringIndexOutOfBoundsException java.lang.ArrayIndexOutOfBoundsException"
     ),
     "java.lang.SecurityException": "java.security.AccessControlException",
+    "java.util.concurrent.RejectedExecutionException": (
+        "org.apache.camel.processor.ThrottlerRejectedExecutionException"
+    ),
     "java.util.NoSuchElementException": "java.util.InputMismatchException",
     "java.time.DateTimeException": "java.time.format.DateTimeParseException",
     "java.lang.ReflectiveOperationException": (
@@ -95,6 +98,7 @@ _TREE: dict[str, str] = {
         " org.apache.camel.CamelAuthorizationException org.apache.camel.ExpectedBodyTypeException"
         " org.apache.camel.component.direct.DirectConsumerNotAvailableException"
         " org.apache.camel.component.bean.MethodNotFoundException"
+        " org.apache.camel.processor.idempotent.NoMessageIdException"
         " org.apache.camel.NoSuchHeaderException org.apache.camel.NoSuchPropertyException"
     ),
     "org.apache.camel.ValidationException": (

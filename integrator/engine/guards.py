@@ -140,16 +140,13 @@ class Guard:
     def _redelivery(self, policy: Policy | None) -> Redelivery:
         return policy.redelivery if policy else self.redelivery
 
-    def _tries_again(
-        self, policy: Policy | None, attempt: int, exchange: Exchange, before: Message
-    ) -> bool:
+    def _tries_again(self, policy: Policy | None, attempt: int, exchange: Exchange, before: Message) -> bool:
         if attempt > self.services.redeliveries:
             return False
         redelivery = self._redelivery(policy)
-        context = exchange.context
-        if context is not None and context.deadline is not None:
-            if asyncio.get_running_loop().time() + redelivery.wait(attempt) >= context.deadline:
-                return False  # nobody waits for a later answer
+        ends = exchange.context.deadline if exchange.context is not None else None
+        if ends is not None and asyncio.get_running_loop().time() + redelivery.wait(attempt) >= ends:
+            return False  # nobody waits for a later answer
         if policy is not None and policy.retry_while is not None:
             self._count(exchange.message, attempt, redelivery.maximum)
             return policy.retry_while(exchange)

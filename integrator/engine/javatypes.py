@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -85,6 +86,7 @@ _SCALARS: dict[type, str] = {
     JavaClass: "java.lang.Class",
     NodeList: "org.w3c.dom.NodeList",
     JavaEntry: "java.util.Map$Entry",
+    datetime: "java.util.Date",
     dict: NODES + "ObjectNode",
     list: NODES + "ArrayNode",
 }
@@ -101,6 +103,9 @@ def type_of(value: Any) -> str:
         return name
     if isinstance(value, etree._Element):
         return "org.w3c.dom.Element"
+    named = getattr(type(value), "java_class", None)
+    if isinstance(named, str):
+        return named
     if isinstance(value, BaseException):
         from integrator.engine.exceptions import class_of
 
@@ -135,6 +140,8 @@ def _text(value: Any) -> str:
         return format(value, "f")
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%a %b %d %H:%M:%S UTC %Y")
     return _structure_text(value)
 
 
@@ -403,7 +410,12 @@ def not_json(error: IntegratorError) -> JavaException:
 def type_converter(type_name: str, parse_xml: Callable[[bytes], Any]) -> Callable[[Any], Any] | None:
     """`converter`, with the types of bodies besides: streams are bytes, documents are their root element."""
     name = canonical(type_name)
-    if name in ("java.io.InputStream", "java.io.Reader", "java.nio.ByteBuffer", "org.apache.camel.StreamCache"):
+    if name in (
+        "java.io.InputStream",
+        "java.io.Reader",
+        "java.nio.ByteBuffer",
+        "org.apache.camel.StreamCache",
+    ):
         return _stream(name)
     if name in ("org.w3c.dom.Document", "org.w3c.dom.Node", "org.w3c.dom.Element"):
         return _document(name, parse_xml)

@@ -51,19 +51,24 @@ def pattern(node: Node, option: str) -> Callable[[str], bool]:
     text = node.scope.fill(node.text(option), f"{node.pointer}/{option}")
     if not text:
         return lambda _name: False
+    try:
+        return matching(text)
+    except re.error:
+        node.problem(
+            f"/{option}", "pattern", f"{option} is no regular expression", "Write a name, name*, or one."
+        )
+        return lambda _name: False
+
+
+def matching(text: str) -> Callable[[str], bool]:
+    """A name pattern. Raises re.error."""
     lower = text.lower()
     if lower == "*":
         return lambda _name: True
     if lower.endswith("*") and re.escape(lower[:-1]) == lower[:-1].replace("-", "\\-"):
         start = lower[:-1]
         return lambda name: name.lower().startswith(start)
-    try:
-        matches = re.compile(text, re.IGNORECASE).fullmatch
-    except re.error:
-        node.problem(
-            f"/{option}", "pattern", f"{option} is no regular expression", "Write a name, name*, or one."
-        )
-        return lambda _name: False
+    matches = re.compile(text, re.IGNORECASE).fullmatch
     return lambda name: name.lower() == lower or matches(name) is not None
 
 

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-LINTS = frozenset({"parameter-renamed", "direct-missing", "steps-empty"})
+LINTS = frozenset({"parameter-renamed", "direct-missing", "seda-missing", "steps-empty"})
 """Rules that `check` reports but that do not keep a route from running (Camel runs it, too)."""
 
 

@@ -25,7 +25,7 @@ from integrator.engine.known import ELEMENTS
 from integrator.engine.problems import LINTS, RouteErrors, RouteProblem, did_you_mean
 from integrator.engine.services import Services
 from integrator.engine.spec import Option, Spec
-from integrator.engine.steps import Block, Family, Route, RouteStop, Trail, call
+from integrator.engine.steps import Block, Family, Route, RouteStop, Trail, call, ended, has_failed
 from integrator.engine.uris import Uri
 from integrator.exchange import Exchange
 from integrator.site.compiled import RouteSource
@@ -54,7 +54,7 @@ ROUTE = Spec(
 FROM = Spec(
     "element", "from", "The consumer of a route.", "3.8", "from: {uri: flow:person-consult, steps: []}",
     options=(
-        Option("uri", "`flow:` of the register, or `direct:`.", required=True, example="flow:person-consult"),
+        Option("uri", "`flow:` of the register, `direct:` or `seda:`.", required=True, example="flow:person-consult"),
         Option("parameters", "Options of the URI.", type="object"),
         Option("steps", "What is done with each message.", type="steps", required=True),
     ),
@@ -101,6 +101,8 @@ class RouteSet:
         finally:
             if trail.family.tasks:
                 await _family_ends(trail.family)
+            if trail.after:
+                ended(exchange, failed=has_failed(exchange))
         if route.completed is not None:
             await route.completed(exchange)
             if trail.family.tasks:
@@ -159,7 +161,9 @@ class _Compilation:
         """Compile what no route uses, to find its mistakes."""
         for one in (*self.files.values(), *self.shared.values()):
             if one.parts and not one.used:
-                scope = Scope(one.scope.source, self.program, self.problems, self.uses, checking=self.checking)
+                scope = Scope(
+                    one.scope.source, self.program, self.problems, self.uses, checking=self.checking
+                )
                 scope.beans = one.scope.beans
                 apply(scope, [one], None)
                 starting(scope, [one])
@@ -173,7 +177,9 @@ class _Compilation:
                 node.problem("/routeConfigurationId", "route-configuration", f"there is no routeConfiguration {name}",
                              did_you_mean(name, self.shared) if self.shared else "Add it, or leave the name out.")  # fmt: skip
         return [self.files[node.scope.source.file]] + [
-            one for known, one in self.shared.items() if one.for_all or any(_fits(name, known) for name in names)
+            one
+            for known, one in self.shared.items()
+            if one.for_all or any(_fits(name, known) for name in names)
         ]
 
     def _element(self, document: Any, pointer: str, scope: Scope) -> None:
@@ -243,7 +249,7 @@ class _Compilation:
         module = registry.COMPONENTS.find(uri.scheme)
         if module is None or not getattr(module, "CONSUMES", False):
             start.problem("/uri", "consumer", f"routes of the embedded engine do not start from {uri.scheme}:",
-                          "Start from flow: (of the register) or direct:.")  # fmt: skip
+                          "Start from flow: (of the register), direct: or seda:.")  # fmt: skip
             return
         address = _address(uri)
         if address in self.program.consumers:
@@ -252,14 +258,17 @@ class _Compilation:
         self.program.consumers[address] = route
 
     def dangling(self, sources: Sequence[RouteSource]) -> None:
-        """Note `direct:` endpoints that no route consumes."""
+        """Note `direct:` and `seda:` endpoints that no route consumes."""
         by_file = {source.file: source for source in sources}
         for file, use in self.targets:
-            if use.uri.startswith("direct:") and use.uri.partition("?")[0] not in self.program.consumers:
-                names = [uri for uri in self.program.consumers if uri.startswith("direct:")]
+            scheme = use.uri.partition(":")[0]
+            if use.dynamic or scheme not in ("direct", "seda"):
+                continue
+            if use.uri.partition("?")[0] not in self.program.consumers:
+                names = [uri for uri in self.program.consumers if uri.startswith(f"{scheme}:")]
                 remedy = did_you_mean(use.uri, names) if names else "Add a route from it."
                 self.problems.append(RouteProblem(
-                    by_file[file].file, use.line, use.pointer, "direct-missing",
+                    by_file[file].file, use.line, use.pointer, f"{scheme}-missing",
                     f"no route consumes {use.uri}", remedy,
                 ))  # fmt: skip
 

@@ -60,6 +60,8 @@ def _check_options(node: Node, uri: Uri, spec: Spec) -> bool:
     good = True
     for name, value in uri.options.items():
         option = spec.option(name)
+        if option is None and spec.open:
+            continue
         if option is None:
             remedy = did_you_mean(name, names) if names else f"{uri.scheme}: takes no options."
             node.problem("/uri", "unknown-endpoint-option", f"{uri.scheme}: has no option {name}", remedy)
@@ -167,7 +169,11 @@ class Endpoints:
             name, send, waits = _resolve(self._node, text, self._parameters)
         except ValueError:
             scheme = text.partition(":")[0]
-            if scheme.isalnum() and registry.COMPONENTS.find(scheme) is None and not registry.COMPONENTS.not_yet(scheme):
+            if (
+                scheme.isalnum()
+                and registry.COMPONENTS.find(scheme) is None
+                and not registry.COMPONENTS.not_yet(scheme)
+            ):
                 address = text if "://" in text else text.replace(":", "://", 1)
                 raise named_failure(self._node, address) from None
             raise failure(

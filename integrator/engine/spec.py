@@ -28,7 +28,7 @@ class Spec:
     """A part of the route language.
 
     `since` is the Camel version that brought it; `text` names the option a bare text stands for;
-    `expression` says that the part takes an expression in any language.
+    `expression` says that the part takes an expression in any language; `open` that it takes any option.
     """
 
     kind: str  # eip | language | component | dataformat
@@ -39,6 +39,7 @@ class Spec:
     options: tuple[Option, ...] = ()
     text: str | None = None
     expression: bool = False
+    open: bool = False
 
     def option(self, name: str) -> Option | None:
         """The option of that name, if the part has it."""

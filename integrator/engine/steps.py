@@ -76,7 +76,8 @@ class Trail:
     routes entered by `direct:`, so that loops end. `variables` are those of Camel's `route:` and `global:`
     repositories: here they live as long as the exchange, so that no value reaches another consumer's.
     `original` is the message as it came, `handled` says that an error handler ended the exchange, `failed`
-    is the last error that was placed, `exhausted` the last that no error handler may take any more.
+    is the last error that was placed, `exhausted` the last that no error handler may take any more; `after`
+    is called when the exchange has ended, with whether it failed.
     """
 
     origin: str
@@ -90,6 +91,7 @@ class Trail:
     failed: Exception | None = None
     exhausted: Exception | None = None
     in_dead_letter: bool = False
+    after: list[Callable[[Exchange, bool], None]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,7 @@ def failed_at(exchange: Exchange, error: Exception, where: Where, mark: int = 2)
         cause = error
         error = JavaException(RUNTIME_CAMEL, f"{type(cause).__name__} in step {where.step}")
         error.__cause__ = cause
+    setattr(error, "where", where)  # noqa: B010 - errors of every room may pass here
     trail.failed = error
     if mark == FINAL:
         trail.exhausted = error
@@ -208,6 +211,18 @@ def _waiting(steps: tuple[Step, ...], mark: int) -> Callable[[Exchange], Awaitab
             raise failed_at(exchange, error, where, mark) from error.__cause__
 
     return run_waiting
+
+
+def has_failed(exchange: Exchange) -> bool:
+    """Whether an exchange failed, handled or not."""
+    return exchange.exception is not None or exchange.history[0].handled or exchange.rollback_only
+
+
+def ended(exchange: Exchange, *, failed: bool) -> None:
+    """Tell those who wait for the end of an exchange, once."""
+    trail: Trail = exchange.history[0]
+    while trail.after:
+        trail.after.pop()(exchange, failed)
 
 
 async def call(run: Run, waits: bool, exchange: Exchange) -> None:

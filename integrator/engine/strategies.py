@@ -46,6 +46,7 @@ class Latest(Fold):
     """The last child; an error before it stays."""
 
     def add(self, new: Exchange) -> None:
+        """Take one more child."""
         old = self.answer
         if old is not None and old.exception is not None and new.exception is None:
             new.exception = old.exception
@@ -64,11 +65,13 @@ class Original(Fold):
         self._caught: Any = None
 
     def add(self, new: Exchange) -> None:
+        """Take one more child."""
         if new.exception is not None:
             self._failed = new
         self._caught = new.properties.get("CamelExceptionCaught") or self._caught
 
     def finish(self) -> None:
+        """Make the answer."""
         parent = self.parent
         if self._failed is not None:
             parent.exception = self._failed.exception
@@ -89,6 +92,7 @@ class Grouped(Fold):
         return new.message.body
 
     def add(self, new: Exchange) -> None:
+        """Take one more child."""
         found = self.value(new)
         if found is not None:
             self.values.append(found)
@@ -96,6 +100,7 @@ class Grouped(Fold):
             self.answer = new
 
     def finish(self) -> None:
+        """Make the answer."""
         if self.answer is not None:
             message = self.answer.message.copy()  # the list may hold the message itself
             message.body = self.values
@@ -106,6 +111,7 @@ class GroupedExchange(Grouped):
     """A list of the children themselves."""
 
     def value(self, new: Exchange) -> Any:
+        """What is kept of a child."""
         return new
 
 
@@ -113,6 +119,7 @@ class GroupedMessage(Grouped):
     """A list of the children's messages."""
 
     def value(self, new: Exchange) -> Any:
+        """What is kept of a child."""
         return new.message
 
 
@@ -125,11 +132,13 @@ class Joined(Fold):
         self.delimiter = delimiter
 
     def add(self, new: Exchange) -> None:
+        """Take one more child."""
         self.texts.append(to_text(new.message.body) or "")
         if self.answer is None:
             self.answer = new
 
     def finish(self) -> None:
+        """Make the answer."""
         if self.answer is not None:
             self.answer.message.body = self.delimiter.join(self.texts)
 
@@ -143,11 +152,13 @@ class Sharing(Fold):
         self._ended: Exchange | None = None
 
     def add(self, new: Exchange) -> None:
+        """Take one more child."""
         self.inner.add(new)
         if new.exception is not None or new.rollback_only or new.history[0].handled:
             self._ended = new
 
     def finish(self) -> None:
+        """Make the answer."""
         self.inner.finish()
         answer = self.answer = self.inner.answer
         new = self._ended
@@ -172,7 +183,9 @@ _KINDS: dict[str, type[Fold]] = {
     "String": Joined,
 }
 _NOT_HERE = ("aggregationStrategyMethodName", "aggregationStrategyMethodAllowNull")
-REFUSED = tuple(Option(name, "Not in the embedded engine: needs a Java bean.", type="any") for name in _NOT_HERE)
+REFUSED = tuple(
+    Option(name, "Not in the embedded engine: needs a Java bean.", type="any") for name in _NOT_HERE
+)
 
 
 def folding(node: Node, default: type[Fold]) -> Folding:

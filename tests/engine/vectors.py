@@ -7,7 +7,6 @@ the bus must not (I5).
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -24,6 +23,7 @@ from integrator.engine.javatypes import JavaList, JavaMap, NodeList, to_java, to
 from integrator.exchange import Exchange, Message
 from integrator.security.parsers import CONVERSIONS
 from integrator.site.compiled import RouteSource
+from tests.engine import clock
 
 SKIPPED_PROPERTIES = frozenset({
     "CamelToEndpoint", "CamelReceivedTimestamp", "CamelAggregationStrategy", "CamelUnitOfWork",
@@ -105,7 +105,7 @@ def run(case: Case, folder: Path) -> Outcome:
             await routes.run(message.get("entry") or case.data.get("entry") or "direct:start", exchange)
             outcome.replies.append(exchange)
 
-    asyncio.run(send())
+    clock.run(send())
     return outcome
 
 

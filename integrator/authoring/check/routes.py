@@ -23,7 +23,8 @@ INSIDE = frozenset({
 _ENGINE_SAYS_TOO = {"not-yet", "unknown-component", "consumer", "unknown-endpoint-option", "missing-option"}
 
 _ENGINE = {
-    "consumer": "A route of the embedded engine starts from `flow:` or `direct:`.",
+    "bean": "A step names a bean that the file has not, or of a class that the engine has not.",
+    "consumer": "A route of the embedded engine starts from `flow:`, `direct:` or `seda:`.",
     "data-format": "`marshal` and `unmarshal` name exactly one data format.",
     "duplicate-consumer": "Two routes consume the same endpoint.",
     "duplicate-route-id": "Two routes have the same id; ids count across all files of a site.",
@@ -43,6 +44,7 @@ _ENGINE = {
     "placeholder": "A `{{name}}` has no value and no default.",
     "protected": "A route may not write what the gateway governs by.",
     "resource": "A file that a route names cannot be used.",
+    "route-configuration": "A route names a routeConfiguration that no file has.",
     "result-type": "The engine knows no such result type.",
     "step": "A step has exactly one name.",
     "steps": "Steps are a list.",
@@ -102,15 +104,15 @@ def _uses(view: View, *, consumer: bool) -> Iterator[tuple[EndpointUse, Place]]:
 
 @rule("entry-not-registered")
 def entry_not_registered(view: View) -> Iterator[Finding]:
-    """A route starts from something else than its registered flow or a `direct:` of the same file.
+    """A route starts from something else than its registered flow or a `direct:` or `seda:` of the site.
 
     Whatever comes in comes through the gateway, which knows who asks and why: a route consumes
-    `flow:<id>` of a flow that names its file, or `direct:`.
+    `flow:<id>` of a flow that names its file, or `direct:` or `seda:`.
     """
     flows = {flow.id: flow.text("route") for flow in view.flows}
     for use, place in _uses(view, consumer=True):
         scheme, _, name = use.uri.partition("?")[0].partition(":")
-        if scheme == "direct":
+        if scheme in ("direct", "seda"):
             continue
         if scheme != "flow":
             yield Finding(place, f"a route cannot start from {scheme}:",

@@ -36,13 +36,18 @@ def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
     convert = type_converter(name, node.scope.services.conversions.parse_xml)
     if convert is None:
         if name:
-            node.problem("/type", "type", f"the engine knows no type {name}", "Use String, Integer, byte[], Map, List …")
+            node.problem(
+                "/type",
+                "type",
+                f"the engine knows no type {name}",
+                "Use String, Integer, byte[], Map, List …",
+            )
         return nothing
     encoded = _with_charset(node, canonical(name), convert)
     checked = _mandatory(node, canonical(name), encoded)
-    return {"convertBodyTo": _body, "convertHeaderTo": _header, "convertVariableTo": _variable}[node.spec.name](
-        node, checked
-    )
+    return {"convertBodyTo": _body, "convertHeaderTo": _header, "convertVariableTo": _variable}[
+        node.spec.name
+    ](node, checked)
 
 
 def _with_charset(node: Node, name: str, convert: Convert) -> Convert:

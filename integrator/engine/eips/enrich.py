@@ -23,8 +23,18 @@ SPEC = Spec(
     "enrich: {constant: direct:person}",
     options=(
         OPTION,
-        Option("aggregateOnException", "Whether the strategy sees a failed answer, too.", type="boolean", default=False),
-        Option("ignoreInvalidEndpoint", "Goes on where the endpoint names nothing.", type="boolean", default=False),
+        Option(
+            "aggregateOnException",
+            "Whether the strategy sees a failed answer, too.",
+            type="boolean",
+            default=False,
+        ),
+        Option(
+            "ignoreInvalidEndpoint",
+            "Goes on where the endpoint names nothing.",
+            type="boolean",
+            default=False,
+        ),
         Option("shareUnitOfWork", "Accepted; errors always count.", type="boolean"),
         Option("cacheSize", "Accepted; compiled endpoints are kept up to a bound.", type="integer"),
         Option("allowOptimisedComponents", "Accepted, without effect.", type="boolean"),

@@ -11,12 +11,11 @@ from integrator.engine.spec import Option, Spec
 from integrator.engine.steps import Run, nothing
 
 _FORMATS = (
-    Option("json", "JSON, as Jackson reads and writes it.", type="object"),
-    Option("allowNullBody", "Lets a null body pass.", type="boolean", default=False),
     *(
-        Option(name, "Not yet in the embedded engine.", type="any")
-        for name in sorted(known.DATA_FORMATS - {"json"})
+        Option(name, "The data format of this name, with its own options.", type="any")
+        for name in sorted(known.DATA_FORMATS)
     ),
+    Option("allowNullBody", "Lets a null body pass.", type="boolean", default=False),
     Option("variableSend", "Not yet in the embedded engine."),
     Option("variableReceive", "Not yet in the embedded engine."),
 )
@@ -45,7 +44,10 @@ def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
     module: ModuleType | None = registry.DATA_FORMATS.find(name)
     if module is None:
         node.problem(
-            f"/{name}", "not-yet", f"the data format {name} is not yet in the embedded engine", "Use json."
+            f"/{name}",
+            "not-yet",
+            f"the data format {name} is not yet in the embedded engine",
+            "Use one of: " + ", ".join(sorted(registry.DATA_FORMATS.names())) + ".",
         )
         return nothing
     value = node.options[name]

@@ -18,7 +18,10 @@ SPEC = Spec(
     "Gives each of its steps a copy of the message; without a strategy the last result is the message.",
     "1.0",
     "multicast: {steps: [{to: direct:a}, {to: direct:b}]}",
-    options=(Option("steps", "The branches, each step one; `pipeline` makes several steps one.", type="steps"), *OPTIONS),
+    options=(
+        Option("steps", "The branches, each step one; `pipeline` makes several steps one.", type="steps"),
+        *OPTIONS,
+    ),
 )
 
 

@@ -24,7 +24,9 @@ SPEC = Spec(
     "recipientList: {simple: '${header.recipients}'}",
     options=(
         Option("delimiter", "What separates the endpoints.", default=","),
-        Option("ignoreInvalidEndpoints", "Leaves out those that name nothing.", type="boolean", default=False),
+        Option(
+            "ignoreInvalidEndpoints", "Leaves out those that name nothing.", type="boolean", default=False
+        ),
         Option("cacheSize", "Accepted; compiled endpoints are kept up to a bound.", type="integer"),
         *OPTIONS,
     ),
@@ -37,7 +39,7 @@ def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
     value, how = node.expression(), branching(node, Latest)
     delimiter, ignores = node.text("delimiter") or ",", node.flag("ignoreInvalidEndpoints")
     endpoints = Endpoints(node)
-    uses_any(node)
+    uses_any(node, delimiter)
 
     def branches(exchange: Exchange, found: list[tuple[str, Run, bool]]) -> Iterator[Branch]:
         message, last = exchange.message, len(found) - 1
@@ -61,7 +63,21 @@ def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
     return recipient_list
 
 
-def uses_any(node: Node) -> None:
-    """Note that the step reaches what messages name: at run time only what a computed URI may reach."""
+def uses_any(node: Node, delimiter: str = "") -> None:
+    """Note what the step reaches: fixed endpoints as they are; of computed ones, at run time, few may be."""
+    source = node.expression_source()
+    text = source.text.strip() if source else ""
+    fixed = source is not None and (
+        source.language == "constant" or (source.language == "simple" and "${" not in text)
+    )
     line = node.scope.line(node.pointer)
-    node.scope.uses.append(EndpointUse("direct:${…}", line, node.pointer, dynamic=True, consumer=False))
+    listed = iterate(text, delimiter or "false") if fixed else [_computed(text)]
+    for uri in listed:
+        node.scope.uses.append(
+            EndpointUse(str(uri).strip(), line, node.pointer, dynamic=not fixed, consumer=False)
+        )
+
+
+def _computed(text: str) -> str:
+    scheme = text.partition(":")[0]
+    return text if scheme.isalnum() and ":" in text else "direct:${…}"

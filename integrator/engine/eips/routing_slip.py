@@ -33,7 +33,7 @@ def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
     value, endpoints = node.expression(), Endpoints(node)
     delimiter, ignores = node.text("uriDelimiter") or ",", node.flag("ignoreInvalidEndpoints")
     most = node.scope.services.routes_entered
-    uses_any(node)
+    uses_any(node, delimiter)
 
     async def visit(exchange: Exchange, slip: Iterator[Any], visited: int) -> int:
         for item in slip:

@@ -20,10 +20,14 @@ SPEC = Spec(
     options=(
         Option("uri", "The endpoint; simple.", required=True, example="direct:audit"),
         Option("parameters", "Options of the endpoint.", type="object"),
-        Option("copy", "Whether the copy has the message; otherwise it is empty.", type="boolean", default=True),
+        Option(
+            "copy", "Whether the copy has the message; otherwise it is empty.", type="boolean", default=True
+        ),
         Option("dynamicUri", "Whether the URI is simple.", type="boolean", default=True),
         Option("variableSend", "Variable whose value is sent instead of the body."),
-        Option("ignoreInvalidEndpoint", "Goes on where the URI names nothing.", type="boolean", default=False),
+        Option(
+            "ignoreInvalidEndpoint", "Goes on where the URI names nothing.", type="boolean", default=False
+        ),
         Option("pattern", "Accepted; nobody waits for an answer.", choices=("InOnly", "InOut")),
         Option("cacheSize", "Accepted, without effect.", type="integer"),
         Option("allowOptimisedComponents", "Accepted, without effect.", type="boolean"),
@@ -40,7 +44,9 @@ def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
     """The step."""
     for name in ("executorService", "onPrepare", "variableReceive"):
         if node.options.get(name) is not None:
-            node.problem(f"/{name}", "not-yet", f"{name} of wireTap is not in the embedded engine", "Leave it out.")
+            node.problem(
+                f"/{name}", "not-yet", f"{name} of wireTap is not in the embedded engine", "Leave it out."
+            )
     text = node.text("uri")
     send = _dynamic(node, text) if "${" in text and node.flag("dynamicUri") else _fixed(node, text)
     copies, given, services = node.flag("copy"), node.text("variableSend"), node.scope.services

@@ -36,9 +36,18 @@ def beans(value: Any, pointer: str, scope: Scope) -> dict[str, Bean]:
         node = Node.of(SPEC, item, f"{pointer}/{index}", scope)
         if node is None:
             continue
-        for name in ("script", "scriptLanguage", "factoryBean", "factoryMethod", "builderClass", "constructors"):
+        for name in (
+            "script",
+            "scriptLanguage",
+            "factoryBean",
+            "factoryMethod",
+            "builderClass",
+            "constructors",
+        ):
             if node.options.get(name) is not None:
-                node.problem(f"/{name}", "not-yet", f"{name} of a bean needs Java", "Use a class the engine knows.")
+                node.problem(
+                    f"/{name}", "not-yet", f"{name} of a bean needs Java", "Use a class the engine knows."
+                )
         properties = node.options.get("properties")
         found[node.text("name")] = Bean(
             node.text("type").removeprefix("#class:"), properties if isinstance(properties, Mapping) else {}
@@ -54,5 +63,10 @@ def named(node: Node, option: str) -> Bean | None:
     name = text.removeprefix("#bean:").removeprefix("#")
     found = node.scope.beans.get(name)
     if found is None:
-        node.problem(f"/{option}", "bean", f"there is no bean {name}", "Describe it under beans, or write #class: and its class.")
+        node.problem(
+            f"/{option}",
+            "bean",
+            f"there is no bean {name}",
+            "Describe it under beans, or write #class: and its class.",
+        )
     return found

@@ -69,7 +69,12 @@ def handler(node: Node) -> Handler:
     """The error handler that an element, or the option of a route, describes."""
     given = [name for name in node.options if SPEC.option(name)]
     if len(given) != 1:
-        node.problem("", "missing-option", "errorHandler names no kind, or more than one", f"For example: {SPEC.example}")
+        node.problem(
+            "",
+            "missing-option",
+            "errorHandler names no kind, or more than one",
+            f"For example: {SPEC.example}",
+        )
         return Handler()
     name = given[0]
     specs = {"defaultErrorHandler": DEFAULT, "deadLetterChannel": DEAD, "noErrorHandler": NONE}
@@ -77,7 +82,9 @@ def handler(node: Node) -> Handler:
         node.problem(f"/{name}", "not-yet", f"{name} is not in the embedded engine", "Use deadLetterChannel.")
         return Handler()
     value = node.options[name]
-    found = Node.of(specs[name], value if isinstance(value, Mapping) else {}, f"{node.pointer}/{name}", node.scope)
+    found = Node.of(
+        specs[name], value if isinstance(value, Mapping) else {}, f"{node.pointer}/{name}", node.scope
+    )
     if found is None or name == "noErrorHandler":
         return Handler(quiet=name == "noErrorHandler")
     for ref in _REFS:

@@ -37,5 +37,7 @@ def compile_intercept(node: Node) -> Intercept:
         if uri and send:
             after = received(node, send, uri.name)
     pattern = node.scope.fill(node.text("uri"), f"{node.pointer}/uri")
-    skip = node.spec.option("skipSendToOriginalEndpoint") is not None and node.flag("skipSendToOriginalEndpoint")
+    skip = node.spec.option("skipSendToOriginalEndpoint") is not None and node.flag(
+        "skipSendToOriginalEndpoint"
+    )
     return Intercept(body, predicate(node, "onWhen"), pattern, skip, after)

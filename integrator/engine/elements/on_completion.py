@@ -42,7 +42,12 @@ class _Completion:
 def completion(node: Node) -> _Completion:
     """One compiled onCompletion."""
     if node.flag("onCompleteOnly") and node.flag("onFailureOnly"):
-        node.problem("/onFailureOnly", "option-value", "onCompleteOnly and onFailureOnly exclude each other", "Keep one.")
+        node.problem(
+            "/onFailureOnly",
+            "option-value",
+            "onCompleteOnly and onFailureOnly exclude each other",
+            "Keep one.",
+        )
     if node.options.get("executorService") is not None:
         node.problem("/executorService", "not-yet", "executorService needs a Java bean", "Leave it out.")
     ends = tuple(

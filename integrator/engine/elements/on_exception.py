@@ -34,9 +34,7 @@ SPEC = Spec(
         *(Option(name, "Not in the embedded engine: needs a Java bean.") for name in _BEANS),
     ),
 )  # fmt: skip
-PREDICATE = Spec(
-    "part", "predicate", "A predicate.", "1.0", "handled: {constant: 'true'}", expression=True
-)
+PREDICATE = Spec("part", "predicate", "A predicate.", "1.0", "handled: {constant: 'true'}", expression=True)
 
 
 def predicate(node: Node, name: str) -> Predicate | None:

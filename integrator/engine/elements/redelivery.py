@@ -47,7 +47,12 @@ def redelivery(node: Node, parent: Redelivery, *, has_steps: bool = False) -> Re
             return parent
         return Redelivery(0, parent.delay, parent.longest, parent.factor, parent.spread, parent.pattern)
     if not isinstance(value, Mapping):
-        node.problem("/redeliveryPolicy", "options", "redeliveryPolicy is not a mapping", f"For example: {SPEC.example}")
+        node.problem(
+            "/redeliveryPolicy",
+            "options",
+            "redeliveryPolicy is not a mapping",
+            f"For example: {SPEC.example}",
+        )
         return parent
     found = Node.of(SPEC, value, f"{node.pointer}/redeliveryPolicy", node.scope)
     if found is None:
@@ -60,7 +65,9 @@ def redelivery(node: Node, parent: Redelivery, *, has_steps: bool = False) -> Re
     if "useExponentialBackOff" in options or "backOffMultiplier" in options:
         factor = _number(found, "backOffMultiplier", 2.0) if found.flag("useExponentialBackOff") else 1.0
     if "useCollisionAvoidance" in options or "collisionAvoidanceFactor" in options:
-        spread = _number(found, "collisionAvoidanceFactor", 0.15) if found.flag("useCollisionAvoidance") else 0.0
+        spread = (
+            _number(found, "collisionAvoidanceFactor", 0.15) if found.flag("useCollisionAvoidance") else 0.0
+        )
     return Redelivery(
         maximum,
         durations.option(found, "redeliveryDelay", parent.delay),
@@ -76,7 +83,9 @@ def _number(node: Node, name: str, default: float) -> float:
     try:
         return float(text)
     except ValueError:
-        node.problem(f"/{name}", "option-type", f"{name} of {node.spec.name} is no number", "Write for example 2.0.")
+        node.problem(
+            f"/{name}", "option-type", f"{name} of {node.spec.name} is no number", "Write for example 2.0."
+        )
         return default
 
 

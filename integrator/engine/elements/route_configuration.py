@@ -71,7 +71,12 @@ def configuration(node: Node) -> Configuration:
         for index, item in enumerate(value if isinstance(value, (list, tuple)) else ()):
             inner = item.get(name) if isinstance(item, Mapping) and len(item) == 1 else None
             if inner is None:
-                node.problem(f"/{name}/{index}", "options", f"an item of {name} is no {name}", f"For example: {SPEC.example}")
+                node.problem(
+                    f"/{name}/{index}",
+                    "options",
+                    f"an item of {name} is no {name}",
+                    f"For example: {SPEC.example}",
+                )
             else:
                 found.parts.append((name, inner, f"{node.pointer}/{name}/{index}/{name}"))
     return found
@@ -158,4 +163,3 @@ def _scope_of(one: Configuration, route: Scope) -> Scope:
         source.source, source.program, source.problems, source.uses, route.route, source.checking,
         handler=FINAL, start=route.start, beans=source.beans,
     )  # fmt: skip
-

@@ -93,7 +93,9 @@ def _by_pattern(token: str) -> Cut:
     try:
         pattern = re.compile(token)
     except re.error:
-        raise ExpressionError("the token is no regular expression", "Correct it, or leave regex out.") from None
+        raise ExpressionError(
+            "the token is no regular expression", "Correct it, or leave regex out."
+        ) from None
 
     def cut(text: str) -> Iterator[str]:
         start = 0
@@ -121,7 +123,9 @@ def _pairs(token: str, end: str, *, included: bool) -> Cut:
 
 def _elements(name: str, inherit: str) -> Cut:
     if not re.fullmatch(r"[\w.:-]+", name):
-        raise ExpressionError("with xml the token is the name of an element", "Write token: person, without brackets.")
+        raise ExpressionError(
+            "with xml the token is the name of an element", "Write token: person, without brackets."
+        )
     prefix = "" if ":" in name else r"(?:[\w.-]+:)?"
     opening = re.compile(rf"<({prefix}{re.escape(name)})(?=[\s/>])[^>]*>")
     root = re.compile(rf"<(?:[\w.-]+:)?{re.escape(inherit)}(?=[\s/>])([^>]*)>") if inherit else None

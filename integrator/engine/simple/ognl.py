@@ -244,8 +244,8 @@ _ANY: dict[str, Callable[..., Any]] = {
     "equals": lambda value, other: value == other,
 }
 _ENTRY: dict[str, Callable[..., Any]] = {
-    "getKey": lambda entry: entry.key,
-    "getValue": lambda entry: entry.value,
+    "key": lambda entry: entry.key,
+    "value": lambda entry: entry.value,
 }
 _BYTES: dict[str, Callable[..., Any]] = {"length": len}
 _METHODS: tuple[tuple[type | tuple[type, ...], dict[str, Callable[..., Any]]], ...] = (
