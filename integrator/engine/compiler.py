@@ -471,6 +471,13 @@ class Source:
         """Compile it where true or false is expected."""
         return self._compile("predicate") or (lambda _exchange: False)
 
+    def parts(self) -> Callable[[Exchange], Iterator[Any]] | None:
+        """What draws the parts of a value one by one, for languages that can; None for others."""
+        if not hasattr(registry.LANGUAGES.find(self.language), "parts"):
+            return None
+        found: Callable[[Exchange], Iterator[Any]] = self._compile("parts") or (lambda _exchange: iter(()))
+        return found
+
     def _compile(self, how: str) -> Any:
         module = registry.LANGUAGES.find(self.language)
         if module is None:

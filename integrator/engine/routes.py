@@ -98,11 +98,14 @@ class RouteSet:
             pass  # the exchange itself says why it ended
         except Exception as error:  # what no doTry took ends here, as in Camel's producer template
             exchange.exception = error
-        finally:
-            if trail.family.tasks:
-                await _family_ends(trail.family)
-            if trail.after:
-                ended(exchange, failed=has_failed(exchange))
+        except BaseException:  # cancelled: nobody waits for its children either
+            _cancel(trail.family)
+            ended(exchange, failed=True)
+            raise
+        if trail.family.tasks:
+            await _family_ends(trail.family)
+        if trail.after:
+            ended(exchange, failed=has_failed(exchange))
         if route.completed is not None:
             await route.completed(exchange)
             if trail.family.tasks:
@@ -115,9 +118,13 @@ async def _family_ends(family: Family) -> None:
         while family.tasks:
             await asyncio.wait(tuple(family.tasks))
     except asyncio.CancelledError:
-        for task in tuple(family.tasks):
-            task.cancel()
+        _cancel(family)
         raise
+
+
+def _cancel(family: Family) -> None:
+    for task in tuple(family.tasks):
+        task.cancel()
 
 
 @dataclass(slots=True)

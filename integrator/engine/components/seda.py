@@ -43,8 +43,13 @@ class _Queue:
     """Who runs and who waits at one consuming route."""
 
     def __init__(self, consumers: int) -> None:
-        self.waiting = 0
+        self.load = 0
+        self.consumers = consumers
         self.turns = asyncio.Semaphore(consumers)
+
+    def leave(self, _task: object) -> None:
+        """One message less."""
+        self.load -= 1
 
 
 def compile(node: Node, uri: Uri) -> Run:  # noqa: A001 - every part has this function
@@ -78,11 +83,13 @@ def compile(node: Node, uri: Uri) -> Run:  # noqa: A001 - every part has this fu
                 raise _timed_out(uri)
             return
         queue = _queue(program.shared, address, route)
-        if queue.waiting >= most:
+        if queue.load >= most + queue.consumers:
             raise failure("java.lang.IllegalStateException", "Queue full")
         made = _message(exchange, route, deepest)
         run = _consuming(queue, route)
         task = start(made, run, True, services.waiting)
+        queue.load += 1
+        task.add_done_callback(queue.leave)
         if not waits:
             return
         await asyncio.wait({task}, timeout=timeout or None)
@@ -123,11 +130,7 @@ def _message(exchange: Exchange, route: Route, deepest: int) -> Exchange:
 
 def _consuming(queue: _Queue, route: Route) -> Run:
     async def consume(made: Exchange) -> None:
-        queue.waiting += 1
-        try:
-            await queue.turns.acquire()
-        finally:
-            queue.waiting -= 1
+        await queue.turns.acquire()
         try:
             await call(route.body.run, route.body.waits, made)
         finally:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from integrator.engine import registry
 from integrator.engine.branches import OPTIONS, Branch, branching, numbered
 from integrator.engine.children import child
 from integrator.engine.compiler import Expression, Node
@@ -66,11 +65,8 @@ def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
 def _drawing(node: Node, delimiter: str) -> Callable[[Exchange], Iterator[Any]]:
     """The parts: drawn by the language where it can, otherwise from the value of the expression."""
     source = node.expression_source()
-    if source is not None:
-        module = registry.LANGUAGES.find(source.language)
-        parts = getattr(module, "parts", None)
-        if parts is not None:
-            found: Callable[[Exchange], Iterator[Any]] = parts(source)
-            return found
+    drawn = source.parts() if source else None
+    if drawn is not None:
+        return drawn
     value: Expression = source.expression() if source else (lambda _exchange: None)
     return lambda exchange: iterate(value(exchange), delimiter)
