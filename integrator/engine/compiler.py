@@ -283,7 +283,7 @@ class Scope:
                 "Use other steps, or run the flow on Camel K.",
             )  # fmt: skip
             return
-        if name in registry.ELEMENTS:
+        if name in registry.ELEMENTS.all_names() and name != "redeliveryPolicy":
             self.problem(
                 pointer, "misplaced", f"{name} stands among the steps", "Move it out: check the indentation."
             )

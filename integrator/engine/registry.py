@@ -53,8 +53,8 @@ EIPS = Parts("integrator.engine.eips", known.STEPS)
 LANGUAGES = Parts("integrator.engine.languages", known.LANGUAGES)
 COMPONENTS = Parts("integrator.engine.components", known.COMPONENTS | {"flow", "adapter"})
 DATA_FORMATS = Parts("integrator.engine.dataformats", known.DATA_FORMATS)
-ELEMENTS = known.ELEMENTS
-KINDS = (EIPS, LANGUAGES, COMPONENTS, DATA_FORMATS)
+ELEMENTS = Parts("integrator.engine.elements", known.ELEMENTS)
+KINDS = (EIPS, LANGUAGES, COMPONENTS, DATA_FORMATS, ELEMENTS)
 
 
 def load() -> None:

@@ -48,7 +48,7 @@ async def test_csv_options() -> None:
         await _write("{csv: {header: [b, a], recordSeparator: '\\n'}}", [{"a": 1, "b": None}]) == b"b,a\n,1\n"
     )
     assert await _write("{csv: {quoteDisabled: true}}", [["a,b"]]) == b"a,b\r\n"
-    assert await _write("{csv: {}}", [["", "#", "b "]]) == b'"",#,"b "\r\n'
+    assert await _write("{csv: {}}", [["", "#", "b "]]) == b'"","#","b "\r\n'
     assert rules(route("marshal: {csv: {delimiter: ab}}")) == ["option-value"]
     done = await steps("unmarshal: {csv: {}}", exchange("x" * (csv_format.LONGEST_FIELD + 1)))
     assert class_of(done.exception) == "java.io.IOException"
