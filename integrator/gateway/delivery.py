@@ -40,7 +40,7 @@ from integrator.exchange import (
     RouteFailed,
     now_us,
 )
-from integrator.gateway.errors import after_the_route, error_info
+from integrator.gateway.errors import after_the_route, error_info, rolled_back
 from integrator.gateway.eventbody import EventUnreadable, open_event
 from integrator.gateway.plane import Today
 from integrator.gateway.runtime import Routes
@@ -252,7 +252,7 @@ class DeliveryHandler:
             exchange.exception = error
         failure = exchange.exception
         if failure is None:
-            return None
+            return rolled_back() if exchange.rollback_only else None
         if not isinstance(failure, IntegratorError):
             _LOG.error("route-broke", exchange=context.exchange_id, flow=known.flow.id, exc_info=failure)
         return after_the_route(failure, bool(context.legs))

@@ -136,6 +136,12 @@ def after_the_route(error: BaseException, called: bool) -> IntegratorError:
     return error
 
 
+def rolled_back() -> RouteFailed:
+    """How a route ends that marked its exchange for rollback only: Camel raises nothing there, and yet
+    nothing of it may count as delivered or answered."""
+    return RouteFailed("the route rolled the exchange back", reason="rolled-back")
+
+
 class OutcomeUnknown(NotRecorded):
     """The outcome could not be recorded: do not repeat, ask for the status of the exchange."""
 

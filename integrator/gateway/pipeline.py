@@ -27,7 +27,7 @@ from integrator.exchange import (
     Refused,
     RouteFailed,
 )
-from integrator.gateway.errors import OutcomeUnknown, after_the_route, error_info
+from integrator.gateway.errors import OutcomeUnknown, after_the_route, error_info, rolled_back
 from integrator.gateway.plane import Plane
 from integrator.gateway.policy import Granted
 from integrator.gateway.recording import Uncertain, commit
@@ -109,6 +109,8 @@ async def _carry(
         if isinstance(error, NoData):
             context.outcome = "no-data"
         return b"", error
+    if exchange.rollback_only:
+        return b"", rolled_back()
     try:
         answer = exchange.message.as_json()
         flow.check_answer(answer)

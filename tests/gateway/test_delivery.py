@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,17 @@ async def test_a_failure_that_may_pass_is_tried_again_later(bench: Bench, kind: 
     assert bench.due == 1
     assert [leaf["type"] for leaf in await bench.leaves(exchange)] == ["received"]
     assert bench.metric('integrator_events_total{kind="delivery-retried"} 1.0')
+
+
+async def test_what_a_route_rolled_back_is_not_delivered(bench: Bench) -> None:
+    def roll_back(exchange: Any) -> None:
+        exchange.rollback_only = True
+
+    bench.routes.act = roll_back
+    exchange = await bench.accept()
+    await bench.handler(exchange, FLOW, 0)
+    row = await bench.store.delivery(exchange)
+    assert (row.state, row.attempt) == ("accepted", 1)
 
 
 async def test_retries_back_off_and_end_in_a_dead_letter(bench: Bench) -> None:

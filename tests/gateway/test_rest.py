@@ -432,6 +432,18 @@ async def test_an_answer_json_cannot_hold_is_the_bus_s_failure(world: World):
     assert world.store.types() == ["received", "failed"]
 
 
+async def test_what_a_route_rolled_back_is_no_answer(world: World):
+    def roll_back(exchange):
+        exchange.rollback_only = True
+        return {"niss": NISS}
+
+    world.routes.handlers = {"flow:person-consult": roll_back}
+    answer = await world.consult()
+    assert (answer.status, answer.json["reason"]) == (500, "rolled-back")
+    assert NISS not in answer.body.decode()
+    assert world.store.types() == ["received", "failed"]
+
+
 # --- the journal in bad luck --------------------------------------------------------------------
 
 
