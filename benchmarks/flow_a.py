@@ -36,6 +36,7 @@ from benchmarks.measure import (
 )
 from integrator.operations.client import call
 from integrator.operations.send import Justification
+from integrator.security.keyring import Keyring
 from tests.services import postgres
 from tests.services.site import open_site
 
@@ -72,6 +73,8 @@ class Bus:
             *(sys.executable, "-m", "integrator.cli", "run", "--log-level", "error"),
             *("--site", str(site), "--var", str(self.var), "--port", str(self.port), *services),
         ]
+        if services:
+            Keyring.create(self.var / "keys.json")  # only the embedded mode makes one by itself
         with self._running("first_start_s"):
             self._key = self._add_key()
 
