@@ -147,11 +147,7 @@ async def foundations(options: Options, *, enrol: bool = False) -> AsyncIterator
     process_id = uuid_utils.uuid7().bytes
     try:
         keyring = _keyring(options)
-        await _migrate(options)
-        store = open_store(
-            options.database, limits=options.limits, process_id=process_id, data_dir=options.var
-        )
-        await store.open()
+        store = await _open_store(options, process_id)
     except (KeyringError, StoreRefused, StoreUnavailable) as error:
         raise StartRefusedError(str(error)) from error
     try:
@@ -183,12 +179,32 @@ def has_database(options: Options) -> bool:
     return place is not None and place.exists()
 
 
-async def _migrate(options: Options) -> None:
-    """Bring the database to this code's schema, in a child: the bus never loads what that needs."""
+async def _open_store(options: Options, process_id: bytes) -> Store:
+    """The opened store, its schema brought up to date first where it is not known to be."""
+
+    async def opened() -> Store:
+        store = open_store(
+            options.database, limits=options.limits, process_id=process_id, data_dir=options.var
+        )
+        await store.open()
+        return store
+
     marker, place = options.var / "schema", locate(options.database, options.var).path
     known = marker.exists() and marker.read_text("utf-8") == _schema_marker(options)
-    if known and place is not None and place.exists():
-        return
+    if known and (place is None or place.exists()):
+        try:
+            return await opened()
+        except StoreRefused:
+            if place is not None:
+                raise
+            # A new database at an old address: only opening it tells.
+    await _migrate(options)
+    marker.write_text(_schema_marker(options), "utf-8")
+    return await opened()
+
+
+async def _migrate(options: Options) -> None:
+    """Bring the database to this code's schema, in a child: the bus never loads what that needs."""
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "integrator.store.migrate", "-", str(options.var),
         stdin=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, start_new_session=True,
@@ -202,7 +218,6 @@ async def _migrate(options: Options) -> None:
     if child.returncode:
         lines = complaint.decode("utf-8", "replace").strip().splitlines()
         raise StoreRefused(lines[-1] if lines else "the database cannot be migrated")
-    marker.write_text(_schema_marker(options), "utf-8")
 
 
 def _schema_marker(options: Options) -> str:

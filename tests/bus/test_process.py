@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 
+import psycopg
 import pytest
 
 from integrator.operations import runfile
@@ -177,3 +178,24 @@ def test_a_clean_stop_leaves_nothing_open(alone):
     assert not (alone.var / runfile.NAME).exists()
     listed = integrator("key", "list", "--var", str(alone.var))
     assert "municipal/namur" in listed.stdout
+
+
+@pytest.mark.xdist_group("services")
+def test_a_new_database_at_an_old_address_is_made_ready(alone, tmp_path, postgres_server):
+    name, url = postgres_server.create_database()
+    endpoints = {
+        "regional/bced-person": alone.environment["BCED_PERSON_URL"],
+        "regional/permit-platform": alone.environment["PERMIT_PLATFORM_URL"],
+    }
+    bus = BusProcess(alone.site, tmp_path / "services", endpoints, "--database", url)
+    bus.start()
+    assert bus.stop() == 0
+    postgres_server.drop_database(name)
+    with psycopg.connect(postgres_server.url("postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    with pytest.raises(AssertionError, match="anchor"):  # ready, but its records are gone
+        bus.start()
+    (bus.var / "journal.anchor").unlink()
+    bus.start()
+    assert bus.stop() == 0
+    postgres_server.drop_database(name)
