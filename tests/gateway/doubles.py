@@ -414,3 +414,14 @@ class World:
             {name.decode(): value.decode("latin-1") for name, value in sent[0]["headers"]},
             b"".join(message.get("body", b"") for message in sent[1:]),
         )
+
+
+def fails(error: Exception, *, after_call: bool = True) -> Handler:
+    """A route that raises, after a call to a provider or before any."""
+
+    def handler(exchange: Exchange) -> Any:
+        if after_call:
+            called(exchange)
+        raise error
+
+    return handler
