@@ -388,12 +388,11 @@ class Bus:
 
 def _resources(site: CompiledSite) -> Callable[[str], bytes]:
     def read(path: str) -> bytes:
-        name = path.removeprefix("file:").removeprefix("classpath:")
-        if name in site.texts:
-            return site.texts[name].encode()
-        if name in site.schemas:
-            return orjson.dumps(site.schemas[name])
-        raise FileNotFoundError(f"{name} is not a file of the site")
+        if path in site.texts:
+            return site.texts[path].encode()
+        if path in site.schemas:
+            return orjson.dumps(site.schemas[path])
+        raise FileNotFoundError(f"{path} is not a file of the site")
 
     return read
 

@@ -1,7 +1,7 @@
 """Starts the simulators of a site: on the running loop, or in a thread with its own loop.
 
-`integrator run --sandbox` uses the thread, so that a simulator never delays the bus's loop;
-`python -m integrator.sandbox` is the same as a process of its own.
+`python -m integrator.sandbox` is the same as a process of its own: `integrator run --sandbox` starts
+that, so that a simulator never delays the bus. The thread is for callers that want no process.
 """
 
 from __future__ import annotations
