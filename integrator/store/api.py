@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from integrator.store.units import Conflict, Unit
 
@@ -105,7 +105,43 @@ TileHash = tuple[int, int, bytes]
 """(level, position, hash): the root of a whole subtree of 256^level leaves, level 1 and above."""
 
 
-class Store(Protocol):
+Row = tuple[Any, ...]
+"""A row as the database gives it."""
+
+Change = tuple[str, Sequence[object]]
+"""(SQL text with `%s`, parameters): one statement that writes."""
+
+
+class Sql(Protocol):
+    """The database for rooms of the store with few, rare statements: the same text on both.
+
+    Texts have `%s` for values. Methods raise StoreUnavailable; those that write also UnitRefused.
+    """
+
+    async def rows(self, text: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """Read, outside any unit of work."""
+        ...
+
+    async def change(self, text: str, parameters: Sequence[object]) -> int:
+        """One durable change; the number of rows."""
+        ...
+
+    async def change_many(self, text: str, rows: Sequence[Sequence[object]]) -> int:
+        """The same text for many rows in one transaction."""
+        ...
+
+    async def returning(self, text: str, parameters: Sequence[object]) -> list[Row]:
+        """One durable change that returns rows."""
+        ...
+
+    async def together(self, changes: Sequence[Change], unit: Unit | None = None) -> list[int]:
+        """Changes and a unit of work (its records) in one transaction; the number of rows of each change.
+
+        Raises UnitRefused where the unit is in conflict; nothing is written then."""
+        ...
+
+
+class Store(Sql, Protocol):
     """The one SQL database, as the data plane and the journal see it."""
 
     async def open(self) -> None:

@@ -16,9 +16,9 @@ from psycopg import AsyncConnection
 
 from integrator.store import failpoints, postgres_batch
 from integrator.store import statements as sql
-from integrator.store.api import CheckpointRow, StoreRefused, TileHash
+from integrator.store.api import Change, CheckpointRow, Row, StoreRefused, TileHash
 from integrator.store.batching import StoreLimits, Trouble
-from integrator.store.common import CommonStore, Row
+from integrator.store.common import CommonStore
 from integrator.store.postgres_link import Link, unavailable
 from integrator.store.postgres_writer import Writer, insert, refused, roll_back
 from integrator.store.schema import VERSION_QUERY, version_problem
@@ -65,20 +65,25 @@ class PostgresStore(CommonStore):
 
     # --- primitives ---
 
-    async def _rows(self, text: str, parameters: Sequence[object] = ()) -> list[Row]:
+    async def rows(self, text: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """Read, outside any unit of work."""
         connection = await self._reads.connection()
         try:
             return await (await connection.execute(text.encode(), parameters)).fetchall()
         except psycopg.Error as error:
             raise unavailable(error) from error
 
-    async def _change(self, text: str, parameters: Sequence[object]) -> int:
+    async def change(self, text: str, parameters: Sequence[object]) -> int:
+        """One durable change; the number of rows."""
+
         async def change(connection: AsyncConnection) -> int:
             return (await connection.execute(text.encode(), parameters)).rowcount
 
         return await self._changed(change)
 
-    async def _change_many(self, text: str, rows: Sequence[Sequence[object]]) -> int:
+    async def change_many(self, text: str, rows: Sequence[Sequence[object]]) -> int:
+        """The same text for many rows in one transaction."""
+
         async def change(connection: AsyncConnection) -> int:
             async with connection.transaction(), connection.cursor() as cursor:
                 await cursor.executemany(text.encode(), rows)
@@ -86,9 +91,25 @@ class PostgresStore(CommonStore):
 
         return await self._changed(change)
 
-    async def _returning(self, text: str, parameters: Sequence[object]) -> list[Row]:
+    async def returning(self, text: str, parameters: Sequence[object]) -> list[Row]:
+        """One durable change that returns rows."""
+
         async def change(connection: AsyncConnection) -> list[Row]:
             return await (await connection.execute(text.encode(), parameters)).fetchall()
+
+        return await self._changed(change)
+
+    async def together(self, changes: Sequence[Change], unit: Unit | None = None) -> list[int]:
+        """Changes and a unit of work in one transaction; the number of rows of each change."""
+
+        async def change(connection: AsyncConnection) -> list[int]:
+            if unit is None:
+                await connection.execute("BEGIN")
+            elif any(await insert(connection, [unit], self._process_id)):
+                raise Trouble(UnitRefused("the unit is in conflict"))
+            counts = [(await connection.execute(text.encode(), values)).rowcount for text, values in changes]
+            await connection.execute("COMMIT")
+            return counts
 
         return await self._changed(change)
 

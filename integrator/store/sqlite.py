@@ -14,9 +14,9 @@ from pathlib import Path
 
 from integrator.store import failpoints, sqlite_batch
 from integrator.store import statements as sql
-from integrator.store.api import CheckpointRow, StoreRefused, TileHash
+from integrator.store.api import Change, CheckpointRow, Row, StoreRefused, TileHash
 from integrator.store.batching import StoreLimits
-from integrator.store.common import CommonStore, Row
+from integrator.store.common import CommonStore
 from integrator.store.lockfile import LockFile
 from integrator.store.schema import VERSION_QUERY, version_problem
 from integrator.store.sqlite_writer import Writer, unavailable
@@ -93,7 +93,9 @@ class SqliteStore(CommonStore):
 
     # --- primitives ---
 
-    async def _rows(self, text: str, parameters: Sequence[object] = ()) -> list[Row]:
+    async def rows(self, text: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """Read, outside any unit of work."""
+
         def read() -> list[Row]:
             return self._reading.execute(_text(text), parameters).fetchall()
 
@@ -102,23 +104,41 @@ class SqliteStore(CommonStore):
         except sqlite3.Error as error:
             raise unavailable(error) from error
 
-    async def _change(self, text: str, parameters: Sequence[object]) -> int:
+    async def change(self, text: str, parameters: Sequence[object]) -> int:
+        """One durable change; the number of rows."""
+
         def change(connection: sqlite3.Connection) -> int:
             return connection.execute(_text(text), parameters).rowcount
 
         return await self._open_writer().run(change)
 
-    async def _change_many(self, text: str, rows: Sequence[Sequence[object]]) -> int:
+    async def change_many(self, text: str, rows: Sequence[Sequence[object]]) -> int:
+        """The same text for many rows in one transaction."""
+
         def change(connection: sqlite3.Connection) -> int:
             return connection.executemany(_text(text), rows).rowcount
 
         return await self._open_writer().run(change)
 
-    async def _returning(self, text: str, parameters: Sequence[object]) -> list[Row]:
+    async def returning(self, text: str, parameters: Sequence[object]) -> list[Row]:
+        """One durable change that returns rows."""
+
         def change(connection: sqlite3.Connection) -> list[Row]:
             return connection.execute(_text(text), parameters).fetchall()
 
         return await self._open_writer().run(change)
+
+    async def together(self, changes: Sequence[Change], unit: Unit | None = None) -> list[int]:
+        """Changes and a unit of work in one transaction; the number of rows of each change."""
+        writer = self._open_writer()
+
+        def change(connection: sqlite3.Connection) -> list[int]:
+            counts = [connection.execute(_text(text), values).rowcount for text, values in changes]
+            if unit is not None and any(writer.insert(connection, [unit])):
+                raise sqlite3.IntegrityError("the unit is in conflict")
+            return counts
+
+        return await writer.run(change)
 
     def _open_writer(self) -> Writer:
         if self._writer is None:

@@ -249,7 +249,7 @@ async def test_a_final_state_drops_the_body_unless_it_is_kept(store: Store) -> N
 
 
 async def bodies(store: Store) -> list[bytes]:
-    return [row[0] for row in await store._rows("SELECT exchange_id FROM delivery_body")]  # type: ignore[attr-defined]
+    return [row[0] for row in await store.rows("SELECT exchange_id FROM delivery_body")]
 
 
 async def test_a_second_accept_of_an_exchange_is_refused(store: Store) -> None:
