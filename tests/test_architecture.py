@@ -41,7 +41,7 @@ FORBIDDEN: dict[str, set[str]] = {
     "store": EVERYTHING - {"store", "telemetry", "identifiers"},
     "security": {"gateway", "engine", "store", "journal", "outbound", "broker", "portal", "app", "cli"},
     "sandbox": {"gateway", "engine", "store", "journal", "broker", "portal", "app", "cli"},
-    "portal": {"app", "cli"},
+    "portal": {"app", "commands", "cli"},
     "operations": {
         "gateway", "engine", "outbound", "journal", "broker", "store", "portal", "authoring", "contracts",
         "app", "control", "serve", "cli",
@@ -53,6 +53,7 @@ FORBIDDEN: dict[str, set[str]] = {
     "control": {"app", "serve", "cli", "broker", "engine", "outbound"},
     "app": {"serve", "cli", "portal", "authoring", "sandbox"},
     "serve": {"cli", "authoring"},
+    "commands": {"cli", "gateway", "engine", "outbound", "broker"},
 }  # fmt: skip
 
 # What a data-plane worker must not load: the site is compiled elsewhere (design, section 9).

@@ -23,7 +23,10 @@ def names(group: typer.Typer, prefix: str = "") -> set[str]:
     """Every command of a group, spelled as it is typed."""
     found = {f"{prefix}{command.name or command.callback.__name__}" for command in group.registered_commands}
     for inner in group.registered_groups:
-        found |= {f"{prefix}{inner.name}"} | names(inner.typer_instance, f"{prefix}{inner.name} ")
+        if isinstance(inner.name, str):
+            found |= {f"{prefix}{inner.name}"} | names(inner.typer_instance, f"{prefix}{inner.name} ")
+        else:  # its commands stand in the group around it
+            found |= names(inner.typer_instance, prefix)
     return found
 
 
