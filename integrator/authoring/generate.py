@@ -9,6 +9,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from integrator.authoring.camel_pages import camel_pages
+from integrator.authoring.route_schema import route_schema
 from integrator.authoring.rules_page import rules_page
 from integrator.site.reference import settings_page, site_page
 from integrator.site.schemas import editor_schemas
@@ -18,6 +20,8 @@ def generated() -> dict[str, str]:
     """The generated files: path in the repository → text."""
     return {
         **editor_schemas(),
+        **route_schema(),
+        **camel_pages(),
         "docs/reference/site.md": site_page(),
         "docs/reference/settings.md": settings_page(),
         "docs/reference/rules.md": rules_page(),

@@ -12,7 +12,7 @@ SPEC = Spec(
     "filter",
     "Runs its steps only for messages that match; the steps after it run for every message.",
     "1.0",
-    "filter: {simple: '${body} contains 'x'', steps: []}",
+    "filter: {simple: '${header.Kind} == \"permit\"', steps: []}",
     options=(
         Option("steps", "What is done with messages that match.", type="steps"),
         Option("statusPropertyName", "Exchange property that tells whether the message matched."),
