@@ -15,7 +15,7 @@ from typing import Any
 from integrator.engine import guards, registry
 from integrator.engine.problems import ExpressionError, RouteProblem, did_you_mean, nearest
 from integrator.engine.services import Services
-from integrator.engine.spec import COMMON, Option, Spec
+from integrator.engine.spec import Option, Spec
 from integrator.engine.steps import (
     FINAL,
     OPEN,
@@ -338,7 +338,7 @@ class Node:
         return node
 
     def _check(self) -> None:
-        known = {option.name: option for option in (*self.spec.options, *COMMON)}
+        known = self.spec.known
         for name, value in self.options.items():
             option = known.get(name)
             if option is not None:

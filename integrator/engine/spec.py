@@ -6,7 +6,8 @@ A part (EIP, language, component, data format) is one module with a `SPEC` of th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -21,6 +22,15 @@ class Option:
     example: Any = None
     required: bool = False
     choices: tuple[str, ...] = ()
+
+
+COMMON = (
+    Option("id", "Name of the step, unique in the file.", example="ask-bced"),
+    Option("description", "What the step is for.", example="Ask the national register"),
+    Option("note", "A remark for the next reader."),
+    Option("disabled", "Leaves the step out.", type="boolean", default=False),
+)
+"""Options that every step has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +50,16 @@ class Spec:
     text: str | None = None
     expression: bool = False
     open: bool = False
+    known: Mapping[str, Option] = field(init=False, repr=False, compare=False)
+    """Every option by name, those of all steps included."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "known", {option.name: option for option in (*self.options, *COMMON)})
 
     def option(self, name: str) -> Option | None:
         """The option of that name, if the part has it."""
         return next((option for option in self.options if option.name == name), None)
 
-
-COMMON = (
-    Option("id", "Name of the step, unique in the file.", example="ask-bced"),
-    Option("description", "What the step is for.", example="Ask the national register"),
-    Option("note", "A remark for the next reader."),
-    Option("disabled", "Leaves the step out.", type="boolean", default=False),
-)
-"""Options that every step has."""
 
 RESULT_TYPE = Option("resultType", "Java type the result is converted to.", example="java.lang.String")
 TRIM = Option("trim", "Removes blanks around the expression.", type="boolean", default=True)

@@ -48,6 +48,8 @@ def parse(text: str) -> Ast:
 class _Parser:
     def __init__(self, listed: list[Token], depth: int = 0) -> None:
         self.tokens, self.index, self.depth = listed, 0, depth
+        # What `at` compares, ready: it is asked a dozen times for each term.
+        self.words = [token.value if token.kind in ("op", "name") else None for token in listed]
 
     # --- tokens ---
 
@@ -61,10 +63,10 @@ class _Parser:
         return token
 
     def at(self, *values: str) -> bool:
-        return self.peek.kind in ("op", "name") and self.peek.value in values
+        return self.words[self.index] in values
 
     def take(self, value: str) -> bool:
-        if self.at(value):
+        if self.words[self.index] == value:
             self.index += 1
             return True
         return False
