@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -325,9 +327,22 @@ def _compile(sources: Sequence[RouteSource], services: Services, *, checking: bo
     return compilation
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the garbage collector out: all that is made here stays, and it would look at it again and again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 def compile_routes(sources: Sequence[RouteSource], services: Services) -> RouteSet:
     """Compile every route of the files. Raises RouteErrors with all problems that keep one from running."""
-    compilation = _compile(sources, services, checking=False)
+    with _uncollected():
+        compilation = _compile(sources, services, checking=False)
     serious = [problem for problem in compilation.problems if problem.rule not in LINTS]
     if serious:
         raise RouteErrors(serious)
