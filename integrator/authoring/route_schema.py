@@ -20,6 +20,7 @@ _TYPES: dict[str, Any] = {
         "anyOf": [{"type": "boolean"}, {"type": "string", "pattern": "^(true|false|\\{\\{.*\\}\\})$"}]
     },
     "integer": {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": "^(-?\\d+|\\{\\{.*\\}\\})$"}]},
+    "number": {"anyOf": [{"type": "number"}, {"type": "string"}]},
     "steps": {"$ref": "#/$defs/steps"},
     "object": {"$ref": "#/$defs/object"},
     "list": {

@@ -7,20 +7,28 @@ that one pass finds every mistake.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from integrator.engine import guards, registry
+from integrator.engine import guards, option_types, registry
 from integrator.engine.problems import ExpressionError, RouteProblem, did_you_mean, nearest
+from integrator.engine.program import (
+    Bean,
+    EndpointUse,
+    Expression,
+    Flow,
+    Intercept,
+    Predicate,
+    Program,
+)
 from integrator.engine.services import Services
 from integrator.engine.spec import Option, Spec
 from integrator.engine.steps import (
     FINAL,
     OPEN,
     Block,
-    Route,
     Step,
     Where,
     block,
@@ -32,71 +40,21 @@ from integrator.engine.uris import Uri, camel_case, parse
 from integrator.exchange import Exchange
 from integrator.site.compiled import RouteSource
 
-Expression = Callable[[Exchange], Any]
-Predicate = Callable[[Exchange], bool]
+__all__ = [
+    "Bean",
+    "EndpointUse",
+    "Expression",
+    "Flow",
+    "Intercept",
+    "Node",
+    "Predicate",
+    "Program",
+    "Scope",
+    "Source",
+    "source",
+]
+
 _PLACEHOLDER = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
-
-
-@dataclass(frozen=True, slots=True)
-class EndpointUse:
-    """An endpoint a route names; `dynamic` ones (toD with functions) are known at run time only."""
-
-    uri: str
-    line: int
-    pointer: str
-    dynamic: bool
-    consumer: bool
-
-
-@dataclass(slots=True)
-class Program:
-    """What the routes of one set share: the services, and the consuming route of a URI (`direct:x`).
-
-    `originals` says that an error handler of the set asks for the message as it came; `shared` keeps what
-    steps remember from one exchange to the next (idempotent keys, throttles), by bean or step.
-    """
-
-    services: Services
-    consumers: dict[str, Route] = field(default_factory=dict)
-    originals: bool = False
-    names: int = 0
-    shared: dict[str, Any] = field(default_factory=dict)
-
-
-class Flow(tuple[Any, ...]):
-    """Some steps of a list, and where they stand: `pointer` is the list's, `first` the place of the first."""
-
-    pointer: str
-    first: int
-
-    def __new__(cls, steps: Iterable[Any], pointer: str, first: int) -> Flow:
-        """The steps."""
-        made = super().__new__(cls, tuple(steps))
-        made.pointer, made.first = pointer, first
-        return made
-
-
-@dataclass(frozen=True, slots=True)
-class Intercept:
-    """Steps that run before other steps, or around sending: `uri` is the pattern of the endpoint."""
-
-    body: Block
-    when: Predicate | None = None
-    uri: str = ""
-    skip: bool = False
-    after: Callable[[Exchange], Any] | None = None
-
-    def applies(self, exchange: Exchange) -> bool:
-        """Whether its predicate holds."""
-        return self.when is None or self.when(exchange)
-
-
-@dataclass(frozen=True, slots=True)
-class Bean:
-    """A bean of the file: a Java class name that the engine knows, with its properties."""
-
-    java_class: str
-    properties: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -274,7 +232,10 @@ class Scope:
         if node is None or node.flag("disabled"):
             return None
         run = module.compile(node)
-        return None if run is nothing else Step(run, is_waiting(run), self.where(node.pointer, name))
+        if run is nothing:
+            return None
+        guarded = not getattr(module, "UNGUARDED", False)
+        return Step(run, is_waiting(run), self.where(node.pointer, name), guarded)
 
     def _unknown_step(self, name: str, pointer: str) -> None:
         if registry.EIPS.not_yet(name):
@@ -363,7 +324,7 @@ class Node:
         )
 
     def _check_type(self, option: Option, value: Any) -> None:
-        good = _TYPES[option.type]
+        good = option_types.TYPES[option.type]
         if value is not None and not good(value):
             self.problem(
                 f"/{option.name}", "option-type", f"{option.name} of {self.spec.name} is no {option.type}",
@@ -394,6 +355,14 @@ class Node:
         value = self.options.get(name, option.default if option else False)
         return value if isinstance(value, bool) else str(value).lower() == "true"
 
+    def decimal(self, name: str) -> float:
+        """An option that is a number, with its documented default."""
+        option = self.spec.option(name)
+        value = self.options.get(name)
+        text = self.scope.fill("" if value is None else str(value), f"{self.pointer}/{name}").strip()
+        default = 0.0 if option is None or option.default is None else float(option.default)
+        return float(text) if option_types.is_number(text) else default
+
     def number(self, name: str, default: int = 0) -> int:
         """An option that is a whole number, with its documented default."""
         option = self.spec.option(name)
@@ -401,7 +370,7 @@ class Node:
         if value is None:
             value = default if option is None or option.default is None else option.default
         text = self.scope.fill(str(value), f"{self.pointer}/{name}").strip()
-        return int(text) if _is_integer(text) else default
+        return int(text) if option_types.is_integer(text) else default
 
     def steps(self, name: str = "steps") -> Block:
         """The nested steps."""
@@ -505,24 +474,3 @@ def source(language: str, value: Any, pointer: str, scope: Scope) -> Source | No
     if node is None:
         return None
     return Source(language, scope.fill(node.text("expression"), pointer), node)
-
-
-def _is_boolean(value: Any) -> bool:
-    return isinstance(value, bool) or (isinstance(value, str) and value.lower() in ("true", "false"))
-
-
-def _is_integer(value: Any) -> bool:
-    if isinstance(value, str):
-        return value.lstrip("-").isdigit()
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-_TYPES: dict[str, Callable[[Any], bool]] = {
-    "string": lambda value: isinstance(value, (str, int, float, bool)),
-    "boolean": _is_boolean,
-    "integer": _is_integer,
-    "list": lambda value: isinstance(value, (list, tuple)),
-    "object": lambda value: isinstance(value, (Mapping, str)),
-    "steps": lambda value: isinstance(value, (list, tuple, Mapping)),
-    "any": lambda value: True,
-}

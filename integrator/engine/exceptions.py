@@ -6,7 +6,7 @@ same Camel name (design, section 3) that one is thrown; any other known class is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from integrator.exchange import (
     BrokenContract,
@@ -44,6 +44,8 @@ _TREE: dict[str, str] = {
         " java.util.ConcurrentModificationException java.util.EmptyStackException java.time.DateTimeException"
         " java.io.UncheckedIOException com.jayway.jsonpath.JsonPathException"
         " org.apache.camel.RuntimeCamelException org.apache.camel.TypeConversionException"
+        " io.github.resilience4j.circuitbreaker.CallNotPermittedException"
+        " io.github.resilience4j.bulkhead.BulkheadFullException"
     ),
     "java.lang.IllegalArgumentException": (
         "java.lang.NumberFormatException java.util.regex.PatternSyntaxException"
@@ -222,3 +224,8 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 def matches(error: BaseException, classes: frozenset[str]) -> bool:
     """Whether the error or one of its causes is of one of these classes (doCatch)."""
     return any(name in classes for link in causes(error) for name in ancestors(class_of(link)))
+
+
+def causes_match(classes: frozenset[str]) -> Callable[[BaseException], bool]:
+    """The test `matches` for fixed classes."""
+    return lambda error: matches(error, classes)

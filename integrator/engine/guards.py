@@ -16,6 +16,7 @@ from integrator.engine.exceptions import ancestors, causes, class_of, failure
 from integrator.engine.services import Services
 from integrator.engine.steps import (
     OPEN,
+    QUIET,
     Block,
     RouteStop,
     Run,
@@ -261,6 +262,8 @@ def block(steps: Iterable[Step], guard: Guard) -> Block:
             except Exception as error:
                 if exchange.history[0].exhausted is error:
                     raise
+                if not step.guarded:
+                    raise failed_at(exchange, error, step.where, QUIET) from error.__cause__
                 properties = exchange.properties
                 kept = {name: properties[name] for name in _FAILURE[:2] if name in properties}
                 error = failed_at(exchange, error, step.where, OPEN)

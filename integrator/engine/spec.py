@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One field of a part. `type` is string, boolean, integer, list, object, steps or any."""
+    """One field of a part. `type` is string, boolean, integer, number, list, object, steps or any."""
 
     name: str
     doc: str

@@ -28,13 +28,23 @@ class Where(NamedTuple):
     step: str
 
 
+OPEN, QUIET, FINAL = 0, 1, 2
+"""Who takes the errors of a block: a step around it; nobody (noErrorHandler); or the default error handler,
+which sees an error once and passes it on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A compiled step: `waits` says whether `run` returns an awaitable."""
+    """A compiled step: `waits` says whether `run` returns an awaitable.
+
+    The errors of a step that is not `guarded` pass the route's error handler by: only steps around it, and
+    the routes that called this one, deal with them. Such steps wait.
+    """
 
     run: Run
     waits: bool
     where: Where
+    guarded: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +113,6 @@ class Failure:
     line: int
     step: str
     java_class: str
-
-
-OPEN, QUIET, FINAL = 0, 1, 2
-"""Who takes the errors of a block: a step around it; nobody (noErrorHandler); or the default error handler,
-which sees an error once and passes it on."""
 
 
 class RouteStop(BaseException):
@@ -185,24 +190,24 @@ def _plain(steps: tuple[Step, ...], mark: int) -> Run:
 
 def _waiting(steps: tuple[Step, ...], mark: int) -> Callable[[Exchange], Awaitable[None]]:
     # Steps that do not wait stay one plain call between two awaits.
-    groups: list[tuple[Run, bool, Where]] = []
+    groups: list[tuple[Run, bool, Where, int]] = []
     plain: list[Step] = []
     for step in steps:
         if step.waits:
             if plain:
-                groups.append((_plain(tuple(plain), mark), False, plain[0].where))
+                groups.append((_plain(tuple(plain), mark), False, plain[0].where, mark))
                 plain = []
-            groups.append((step.run, True, step.where))
+            groups.append((step.run, True, step.where, mark if step.guarded or mark == OPEN else QUIET))
         else:
             plain.append(step)
     if plain:
-        groups.append((_plain(tuple(plain), mark), False, plain[0].where))
+        groups.append((_plain(tuple(plain), mark), False, plain[0].where, mark))
     listed = tuple(groups)
 
     async def run_waiting(exchange: Exchange) -> None:
-        where = listed[0][2]
+        where, mark = listed[0][2:]
         try:
-            for run, waits, where in listed:  # noqa: B007 - read when a step fails
+            for run, waits, where, mark in listed:  # noqa: B007 - read when a step fails
                 if waits:
                     await run(exchange)
                 else:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from integrator.engine import exceptions, specs
+from integrator.engine import exceptions, option_types, specs
 from integrator.engine.exceptions import (
     JavaException,
     ancestors,
@@ -54,7 +54,7 @@ def test_specifications_are_complete() -> None:
         assert spec.text is None or spec.option(spec.text) is not None, spec.name
         for option in spec.options:
             assert option.doc, (spec.name, option.name)
-            assert option.type in {"string", "boolean", "integer", "list", "object", "steps", "any"}
+            assert option.type in option_types.TYPES
 
 
 def test_specifications_load_no_heavy_library() -> None:
