@@ -23,7 +23,7 @@ _DYNAMIC_KEPT = 256
 def endpoint(node: Node, uri: Uri, option: str = "uri") -> Run | None:
     """The function that sends to an endpoint; notes what is wrong with it."""
     scope, pointer = node.scope, f"{node.pointer}/{option}"
-    scope.uses.append(EndpointUse(_address(uri), scope.line(pointer), pointer, dynamic=False, consumer=False))
+    scope.uses.append(EndpointUse(address(uri), scope.line(pointer), pointer, dynamic=False, consumer=False))
     module = registry.COMPONENTS.find(uri.scheme)
     if module is None:
         if registry.COMPONENTS.not_yet(uri.scheme):
@@ -40,7 +40,8 @@ def endpoint(node: Node, uri: Uri, option: str = "uri") -> Run | None:
     return _compiled(node, uri)
 
 
-def _address(uri: Uri) -> str:
+def address(uri: Uri) -> str:
+    """The endpoint as check and the rules about the way out see it."""
     query = "&".join(f"{name}={value}" for name, value in uri.options.items())
     return f"{uri.scheme}:{uri.path}" + (f"?{query}" if query else "")
 
@@ -48,14 +49,15 @@ def _address(uri: Uri) -> str:
 def _compiled(node: Node, uri: Uri) -> Run | None:
     spec = registry.COMPONENTS.spec(uri.scheme)
     module = registry.COMPONENTS.find(uri.scheme)
-    good = _check_options(node, uri, spec)
+    good = check_options(node, uri, spec)
     if module is None or not good:
         return None
     run: Run = module.compile(node, uri)
     return run
 
 
-def _check_options(node: Node, uri: Uri, spec: Spec) -> bool:
+def check_options(node: Node, uri: Uri, spec: Spec) -> bool:
+    """Whether the options of an endpoint are those of its component; notes what is wrong."""
     names = [option.name for option in spec.options]
     good = True
     for name, value in uri.options.items():

@@ -301,6 +301,8 @@ def route_resources(value: Any) -> Iterator[str]:
         for member in value:
             yield from route_resources(member)
     elif isinstance(value, str):
+        if value.startswith("language:"):
+            value = value.partition("resource:")[1] + value.partition("resource:")[2]
         for scheme in (*_RESOURCE_SCHEMES, "resource:"):
             if value.startswith(scheme):
                 path = value[len(scheme) :].partition("?")[0]

@@ -35,6 +35,7 @@ _ENGINE = {
     "flow-producer": "A route sends to `flow:`; only the gateway does, after it asked who and why.",
     "misplaced": "An element stands among the steps of a route, usually a matter of indentation.",
     "missing-option": "A step or an endpoint lacks an option it needs.",
+    "not-polled": "A step polls an endpoint that gives no messages by itself.",
     "not-yet": "Camel has it, the embedded engine does not run it yet.",
     "option-type": "An option has a value of another type.",
     "option-value": "An option has none of the values it may have.",

@@ -9,6 +9,8 @@ from integrator.engine import durations
 from integrator.engine.children import child, copy_results, settle, start
 from integrator.engine.compiler import Node
 from integrator.engine.exceptions import CAMEL, failure
+from integrator.engine.polling import Poll, parked, polled
+from integrator.engine.program import Program
 from integrator.engine.spec import Option, Spec
 from integrator.engine.steps import Route, Run, Trail, call
 from integrator.engine.uris import Uri
@@ -79,6 +81,8 @@ def compile(node: Node, uri: Uri) -> Run:  # noqa: A001 - every part has this fu
                     "java.lang.IllegalStateException",
                     f"Cannot send to endpoint: {uri.name} as no consumers is registered",
                 )
+            if polled(program, address):
+                leave(program, address, exchange, most)
             if waits:
                 raise _timed_out(uri)
             return
@@ -103,6 +107,24 @@ def compile(node: Node, uri: Uri) -> Run:  # noqa: A001 - every part has this fu
         settle(exchange)
 
     return send
+
+
+def leave(program: Program, address: str, exchange: Exchange, most: int) -> None:
+    """Leave a copy for who polls. Raises where too many wait already."""
+    waiting = parked(program, address)
+    if len(waiting.messages) >= most:
+        raise failure("java.lang.IllegalStateException", "Queue full")
+    waiting.put(child(exchange, exchange.message.copy()))
+
+
+def poll(node: Node, uri: Uri) -> Poll:
+    """The polling side: messages that no route takes."""
+    program, address = node.scope.program, f"{uri.scheme}:{uri.path}"
+
+    async def take(_exchange: Exchange, wait: float | None) -> Exchange | None:
+        return await parked(program, address).take(wait)
+
+    return take
 
 
 def _queue(shared: dict[str, object], address: str, route: Route) -> _Queue:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from integrator.engine.compiler import Node
+from integrator.engine.components import seda
+from integrator.engine.components.seda import leave
+from integrator.engine.polling import polled
 from integrator.engine.spec import Spec
-from integrator.engine.steps import Run, nothing
+from integrator.engine.steps import Run
 from integrator.engine.uris import Uri
+from integrator.exchange import Exchange
 
 SPEC = Spec(
     "component",
@@ -17,6 +21,16 @@ SPEC = Spec(
 )
 
 
-def compile(_node: Node, _uri: Uri) -> Run:  # noqa: A001 - every part has this function
-    """The endpoint that does nothing."""
-    return nothing
+def compile(node: Node, uri: Uri) -> Run:  # noqa: A001 - every part has this function
+    """The endpoint that does nothing, but for those who poll it."""
+    program, address = node.scope.program, f"stub:{uri.path}"
+    most = node.scope.services.waiting
+
+    def keep(exchange: Exchange) -> None:
+        if polled(program, address):
+            leave(program, address, exchange, most)
+
+    return keep
+
+
+poll = seda.poll

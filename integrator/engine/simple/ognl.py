@@ -32,6 +32,11 @@ class _Step:
     safe: bool
     shown: str
 
+    @property
+    def called(self) -> str:
+        """The method as written, its brackets included."""
+        return self.shown.lstrip("?.")
+
 
 def compile_path(text: str) -> Callable[[Any], Any]:
     """The function that follows a path from a value. Raises ExpressionError for a bad path."""
@@ -107,7 +112,7 @@ def _number(key: str, value: Any) -> int | None:
 
 
 def _failed(step: _Step, value: Any, cause: JavaException, *, method: bool = False) -> JavaException:
-    shown = f"{step.name} on null" if method else f"{step.shown} on {type_of(value)}"
+    shown = f"{step.called} on null" if method else f"{step.shown} on {type_of(value)}"
     message = f"Failed to invoke method: {shown} due to: {cause.java_class}: {cause.message}"
     return failure(CAMEL + "language.bean.RuntimeBeanExpressionException", message, cause)
 
@@ -122,7 +127,7 @@ def _method(value: Any, step: _Step) -> Any:
     method = _ANY.get(name) or _ANY.get(_getter(name))
     if method is not None:
         return _call(method, value, step)
-    message = f"Method with name: {name} not found on bean of type: {type_of(value)}"
+    message = f"Method with name: {step.called} not found on bean of type: {type_of(value)}"
     raise _failed(
         step, value, failure(CAMEL + "component.bean.MethodNotFoundException", message), method=True
     )
