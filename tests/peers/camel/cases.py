@@ -5,37 +5,80 @@ Each file of `cases/` is a list of cases; README.md tells what a case may say.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from integrator.site.read import read_text
 from tests.engine import vectors
+from tests.peers.camel.peer import Camel
 
 FOLDER = Path(__file__).parent / "cases"
-_OURS = frozenset({"id", "kind", "lang", "rows", "pre", "showMock", "different", "saxon", "files"})
+SENT = frozenset({"entry", "body", "bodyType", "headers", "properties", "variables", "pattern", "pauseMs"})
+"""What a message says."""
+ASKED = frozenset({
+    "send", "parallel", "noSend", "mocks", "counts", "timeoutMs", "settleMs", "stopFirst", "placeholders",
+    "dataSource", "saxon", "streamCaching",
+})  # fmt: skip
+"""What else real Camel is told."""
+_OURS = frozenset({"id", "routes", "steps", "rows", "lang", "kind", "pre", "files", "unordered", "skip"})
+_RECORDED = frozenset({"showMock", "http"})
+
+
+class CaseError(ValueError):
+    """A case file says what no case may say."""
 
 
 def own_cases(path: Path | None = None) -> Iterator[vectors.Case]:
-    """Every case of one file, or of all; rows are cases of their own, `file/id` or `file/id#row`."""
+    """Every case of one file, or of all; rows are cases of their own: `file/id` or `file/id#row`.
+
+    Raises CaseError for a file that is not as README.md says.
+    """
     for file in sorted(FOLDER.glob("*.yaml")) if path is None else [path]:
-        for data in yaml.safe_load(file.read_text("utf-8")):
-            name = f"{file.stem}/{data['id']}"
-            if "rows" not in data:
-                yield vectors.Case(name, data["routes"], data, {})
-                continue
-            for number, row in enumerate(data["rows"]):
-                yield vectors.Case(f"{name}#{number}", vectors.row_route(data, row), data, {})
+        document = read_text(file.read_bytes(), file.name)
+        if document.problems:
+            raise CaseError("; ".join(map(str, document.problems)))
+        for data in document.data:
+            yield from _cases(f"{file.stem}/{data.get('id')}", data)
 
 
-def for_camel(case: vectors.Case) -> dict[str, Any]:
-    """The case as Runner.java reads it."""
-    given: Mapping[str, Any] = {key: value for key, value in case.data.items() if key not in _OURS}
-    return {**given, "routes": case.routes}
+def _cases(name: str, data: Mapping[str, Any]) -> Iterator[vectors.Case]:
+    unknown = set(data) - SENT - ASKED - _OURS
+    if unknown:
+        raise CaseError(f"{name}: {', '.join(sorted(unknown))} is nothing a case says")
+    if "rows" in data:
+        for number, row in enumerate(data["rows"]):
+            yield vectors.Case(f"{name}#{number}", vectors.row_route(data, row), data, {})
+        return
+    yield vectors.Case(name, _routes(name, data), data, {})
 
 
-def files(case: vectors.Case) -> dict[str, str]:
-    """The files of the site the case needs: name → text."""
-    found: dict[str, str] = case.data.get("files", {})
-    return found
+def _routes(name: str, data: Mapping[str, Any]) -> str:
+    routes = data.get("routes")
+    if "steps" in data:
+        start = {"route": {"id": "r", "from": {"uri": "direct:start", "steps": data["steps"]}}}
+        routes = [start, *(routes or ())]
+    if routes is None:
+        raise CaseError(f"{name}: a case has routes, steps or rows")
+    return routes if isinstance(routes, str) else json.dumps(routes, ensure_ascii=False, indent=1)
+
+
+def beside_camel(case: vectors.Case, camel: Camel) -> vectors.Case:
+    """The case with what real Camel does with it as the expected outcome."""
+    for name, text in case.data.get("files", {}).items():
+        target = camel.site / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, "utf-8")
+    given = {key: value for key, value in case.data.items() if key not in _OURS | _RECORDED}
+    return replace(case, expected=camel.ask({**given, "routes": case.routes}))
+
+
+def differences(case: vectors.Case, site: Path) -> list[str]:
+    """Run the case on the engine too: where its outcome is not the expected one; empty where it is."""
+    outcome = vectors.run(case, site)
+    if outcome.waits_for:
+        return [f"the engine waits for {', '.join(outcome.waits_for)}"]
+    found = vectors.differences(case, outcome)
+    return [] if found and vectors.refused_earlier(case, outcome) else found

@@ -20,7 +20,6 @@ FLAGS = (
     "-Dfile.encoding=UTF-8",
 )
 """Quick to start: a case lives milliseconds."""
-_LOGGING = "-Dorg.slf4j.simpleLogger.defaultLogLevel=info"
 
 
 class NoJavaError(Exception):
@@ -93,13 +92,10 @@ def classes(sources: list[Path]) -> Path:
     return target
 
 
-def program(
-    sources: list[Path], main: str, *, saxon: bool = True, flags: tuple[str, ...] = FLAGS
-) -> list[str]:
-    """The command that runs a class on Camel's jars; without Saxon `xslt:` is the JDK's own XSLT 1.0."""
-    found = [path for path in jars() if saxon or not path.name.startswith(SAXON)]
-    path = os.pathsep.join([str(classes(sources)), *map(str, found)])
-    return ["java", *flags, _LOGGING, "-cp", path, main]
+def program(sources: list[Path], main: str, *, flags: tuple[str, ...] = FLAGS) -> list[str]:
+    """The command that runs a class on Camel's jars."""
+    path = os.pathsep.join([str(classes(sources)), *map(str, jars())])
+    return ["java", *flags, "-cp", path, main]
 
 
 def _digest(*paths: Path) -> str:

@@ -25,6 +25,7 @@ class Camel:
     """
 
     def __init__(self, site: Path) -> None:
+        self.site = site
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._process = subprocess.Popen(
             jvm.program(SOURCES, "Runner"),

@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 
 from tests.engine import vectors
-from tests.peers.camel.cases import own_cases
-from tests.peers.camel.conftest import Camels
+from tests.peers.camel.cases import beside_camel, differences, own_cases
+from tests.peers.camel.peer import Camel
 
 
 def main(arguments: list[str]) -> int:
@@ -18,28 +18,26 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("usage: python -m tests.peers.camel.show FILE [ID]\n")
         return 2
     wrong = 0
-    with tempfile.TemporaryDirectory() as name:
-        camels = Camels(Path(name))
-        try:
-            for case in own_cases(Path(arguments[0])):
-                if len(arguments) == 2 and arguments[1] not in (case.id, case.id.partition("/")[2]):
-                    continue
-                live = vectors.Case(case.id, case.routes, case.data, camels.ask(case))
-                outcome = vectors.run(case, camels.site, files=camels.site)
-                found = (
-                    vectors.differences(live, outcome) if "broken" not in live.expected else ["broken case"]
-                )
-                if found and vectors.refused_earlier(live, outcome):
-                    found = []
-                wrong += bool(found)
-                sys.stdout.write(f"{'DIFFERS' if found else 'same'}  {case.id}\n")
-                for text in found:
-                    sys.stdout.write(f"    {text}\n")
-                if len(arguments) == 2 or "broken" in live.expected:
-                    sys.stdout.write(json.dumps(live.expected, indent=1, ensure_ascii=False) + "\n")
-        finally:
-            camels.close()
+    with tempfile.TemporaryDirectory() as name, Camel(Path(name)) as camel:
+        for case in own_cases(Path(arguments[0])):
+            short = case.id.partition("/")[2]
+            if len(arguments) == 2 and arguments[1] not in (case.id, short, short.partition("#")[0]):
+                continue
+            wrong += _show(case, camel, whole=len(arguments) == 2)
     return 1 if wrong else 0
+
+
+def _show(case: vectors.Case, camel: Camel, *, whole: bool) -> bool:
+    live = beside_camel(case, camel)
+    found = differences(live, camel.site)
+    sys.stdout.write(f"{'DIFFERS' if found else 'same'}  {case.id}\n")
+    for text in found:
+        sys.stdout.write(f"    {text}\n")
+    if live.expected.get("timedOut"):
+        sys.stdout.write("    Camel's mocks never had the messages counted on\n")
+    if whole:
+        sys.stdout.write(case.routes + "\n" + json.dumps(live.expected, indent=1, ensure_ascii=False) + "\n")
+    return bool(found)
 
 
 if __name__ == "__main__":
