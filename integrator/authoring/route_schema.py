@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from integrator.engine import registry
-from integrator.engine.routes import FROM, ROUTE
+from integrator.engine.elements.route import FROM, ROUTE
 from integrator.engine.spec import COMMON, Option, Spec
 
 PATH = "schemas/editor/route.schema.json"

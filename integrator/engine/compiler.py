@@ -55,6 +55,16 @@ __all__ = [
 ]
 
 _PLACEHOLDER = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
+_OPTIONAL = re.compile(r"\{\{\?[^{}]+\}\}")
+_LOST = re.compile(r"([?&])[^?&=]+=(\{\{\?[^{}]+\}\})(?=&|$)")
+
+
+def _without_lost(scope: Scope, uri: str) -> str:
+    """A URI without the options whose optional value nobody gave."""
+    if "{{?" not in uri:
+        return uri
+    kept = _LOST.sub(lambda match: match[0] if scope.fill(match[2], "") else match[1], uri)
+    return re.sub(r"&+", "&", kept).replace("?&", "?").rstrip("?&")
 
 
 @dataclass(slots=True)
@@ -63,6 +73,7 @@ class Scope:
 
     `handler` is the error handler of the steps: OPEN, QUIET, FINAL, or a Guard. `start` is the normal form
     of the route's consumer; `intercepts` run before each step, `sends` around sending; `beans` by name.
+    `sink` is what `kamelet:sink` stands for; `prefix` stands before the ids of steps.
     """
 
     source: RouteSource
@@ -76,6 +87,8 @@ class Scope:
     intercepts: tuple[Intercept, ...] = ()
     sends: tuple[Intercept, ...] = ()
     beans: Mapping[str, Bean] = field(default_factory=dict)
+    sink: Block | None = None
+    prefix: str = ""
 
     @contextmanager
     def handled_by(self, handler: int | guards.Guard, *, plain: bool = False) -> Iterator[None]:
@@ -102,6 +115,13 @@ class Scope:
                 return line
             pointer = pointer.rpartition("/")[0]
         return self.source.lines.get("", 1)
+
+    def note_use(
+        self, uri: str, pointer: str, *, dynamic: bool = False, consumer: bool = False, line: int = 0
+    ) -> None:
+        """Note that a route names an endpoint."""
+        file = self.source.file
+        self.uses.append(EndpointUse(uri, line or self.line(pointer), pointer, dynamic, consumer, file))
 
     def problem(self, pointer: str, rule: str, message: str, remedy: str) -> None:
         """Note a mistake."""
@@ -193,7 +213,7 @@ class Scope:
             self.program.names += 1
             name = f"{step.where.step}{self.program.names}"
         known = {
-            "CamelInterceptedNodeId": name,
+            "CamelInterceptedNodeId": self.prefix + name,
             "CamelInterceptedParentEndpointUri": self.start,
             "CamelInterceptedRouteId": self.route,
         }
@@ -266,7 +286,14 @@ class Scope:
                     f"Write {renamed}, or put {name} into the uri itself.",
                 )  # fmt: skip
         try:
-            return parse(self.fill(text, pointer), parameters)
+            filled = {
+                name: self.fill(value, pointer) if isinstance(value, str) else value
+                for name, value in (parameters or {}).items()
+                if not (
+                    isinstance(value, str) and _OPTIONAL.fullmatch(value) and not self.fill(value, pointer)
+                )
+            }
+            return parse(self.fill(_without_lost(self, text), pointer), filled)
         except ValueError as error:
             self.problem(pointer, "uri", str(error), "Write scheme:name, for example direct:next.")
             return None

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from weakref import WeakKeyDictionary
 
 from integrator.engine import registry
-from integrator.engine.compiler import EndpointUse, Node, Program
+from integrator.engine.compiler import Node, Program
 from integrator.engine.exceptions import CAMEL, failure
 from integrator.engine.problems import did_you_mean
 from integrator.engine.sending import address, check_options
@@ -81,9 +81,7 @@ def note_polled(program: Program, name: str) -> None:
 def poller(node: Node, uri: Uri, option: str = "uri") -> Poll | None:
     """The function that polls an endpoint; notes what is wrong with it."""
     pointer = f"{node.pointer}/{option}"
-    node.scope.uses.append(
-        EndpointUse(address(uri), node.scope.line(pointer), pointer, dynamic=False, consumer=False)
-    )
+    node.scope.note_use(address(uri), pointer)
     module = registry.COMPONENTS.find(uri.scheme)
     if module is None and registry.COMPONENTS.not_yet(uri.scheme):
         node.problem("/uri", "not-yet", f"the component {uri.scheme}: is not yet in the embedded engine",

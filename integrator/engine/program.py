@@ -16,13 +16,17 @@ Predicate = Callable[[Exchange], bool]
 
 @dataclass(frozen=True, slots=True)
 class EndpointUse:
-    """An endpoint a route names; `dynamic` ones (toD with functions) are known at run time only."""
+    """An endpoint a route names; `dynamic` ones (toD with functions) are known at run time only.
+
+    `file` is where it stands; a template may stand in another file than the route that uses it.
+    """
 
     uri: str
     line: int
     pointer: str
     dynamic: bool
     consumer: bool
+    file: str = ""
 
 
 @dataclass(slots=True)
@@ -30,7 +34,8 @@ class Program:
     """What the routes of one set share: the services, and the consuming route of a URI (`direct:x`).
 
     `originals` says that an error handler of the set asks for the message as it came; `shared` keeps what
-    steps remember from one exchange to the next (idempotent keys, throttles), by bean or step.
+    steps remember from one exchange to the next (idempotent keys, throttles), by bean or step; `templates` are the
+    routeTemplates by id, `making` those that a route is being made from.
     """
 
     services: Services
@@ -38,6 +43,8 @@ class Program:
     originals: bool = False
     names: int = 0
     shared: dict[str, Any] = field(default_factory=dict)
+    templates: dict[str, Any] = field(default_factory=dict)
+    making: list[str] = field(default_factory=list)
 
 
 class Flow(tuple[Any, ...]):
@@ -55,13 +62,17 @@ class Flow(tuple[Any, ...]):
 
 @dataclass(frozen=True, slots=True)
 class Intercept:
-    """Steps that run before other steps, or around sending: `uri` is the pattern of the endpoint."""
+    """Steps that run before other steps, or around sending: `uri` is the pattern of the endpoint.
+
+    `known` are the exchange properties by which its steps know where they run.
+    """
 
     body: Block
     when: Predicate | None = None
     uri: str = ""
     skip: bool = False
     after: Callable[[Exchange], Any] | None = None
+    known: Mapping[str, str] = field(default_factory=dict)
 
     def applies(self, exchange: Exchange) -> bool:
         """Whether its predicate holds."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from integrator.engine import registry
-from integrator.engine.compiler import EndpointUse, Expression, Intercept, Node
+from integrator.engine.compiler import Expression, Intercept, Node
 from integrator.engine.exceptions import CAMEL, JavaException, failure
 from integrator.engine.javatypes import to_text
 from integrator.engine.names import endpoint_pattern, variables_of
@@ -23,7 +23,7 @@ _DYNAMIC_KEPT = 256
 def endpoint(node: Node, uri: Uri, option: str = "uri") -> Run | None:
     """The function that sends to an endpoint; notes what is wrong with it."""
     scope, pointer = node.scope, f"{node.pointer}/{option}"
-    scope.uses.append(EndpointUse(address(uri), scope.line(pointer), pointer, dynamic=False, consumer=False))
+    scope.note_use(address(uri), pointer)
     module = registry.COMPONENTS.find(uri.scheme)
     if module is None:
         if registry.COMPONENTS.not_yet(uri.scheme):
@@ -116,8 +116,13 @@ def _around(intercept: Intercept, name: str, send: Run) -> Run:
     waits, body, after = is_waiting(send), intercept.body, intercept.after
 
     async def send_intercepted(exchange: Exchange) -> None:
-        exchange.properties["CamelInterceptedEndpoint"] = name
-        if intercept.applies(exchange):
+        properties = exchange.properties
+        properties["CamelInterceptedEndpoint"] = name
+        matched = intercept.applies(exchange)
+        if intercept.when is not None:
+            properties["CamelInterceptSendToEndpointWhenMatched"] = matched
+        if matched:
+            properties.update(intercept.known)
             await call(body.run, body.waits, exchange)
             if intercept.skip:
                 return

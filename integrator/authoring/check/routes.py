@@ -14,7 +14,7 @@ from integrator.site.read import Place
 
 INSIDE = frozenset({
     "adapter", "bean", "browse", "class", "controlbus", "dataformat", "direct", "dynamic-router",
-    "jolt", "jq", "jslt", "json-patch", "json-validator", "jsonata", "language", "log",
+    "jolt", "jq", "jslt", "json-patch", "json-validator", "jsonata", "kamelet", "language", "log",
     "micrometer", "mock", "mustache", "mvel", "ref", "saga", "seda", "stub", "string-template",
     "validator", "velocity", "xj", "xquery", "xslt", "xslt-saxon",
 })  # fmt: skip
@@ -49,6 +49,11 @@ _ENGINE = {
     "result-type": "The engine knows no such result type.",
     "step": "A step has exactly one name.",
     "steps": "Steps are a list.",
+    "duplicate-template": "Two routeTemplates have the same id.",
+    "kamelet-sink": "`kamelet:source` and `kamelet:sink` stand where no template is.",
+    "template": "A route is made from a routeTemplate that no file has.",
+    "template-loop": "A routeTemplate calls itself.",
+    "template-parameter": "A parameter of a routeTemplate has no value.",
     "type": "The engine knows no such type.",
     "unknown-component": "Camel has no component of this name.",
     "unknown-element": "Camel has no element of this name.",

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from integrator.engine import durations
 from integrator.engine.children import copy_results, has_ended, settle
-from integrator.engine.compiler import EndpointUse, Expression, Node
+from integrator.engine.compiler import Expression, Node
 from integrator.engine.exceptions import CAMEL, JavaException, failure
 from integrator.engine.javatypes import to_text
 from integrator.engine.names import variables_of
@@ -85,8 +85,7 @@ def computed(node: Node, value: Expression, text: str) -> Find:
     for one in (scheme,) if colon and scheme.isalnum() else ("seda", "stub"):
         note_polled(node.scope.program, f"{one}:*")
     shown = text if colon and scheme.isalnum() else "seda:${…}"
-    line = node.scope.line(node.pointer)
-    node.scope.uses.append(EndpointUse(shown, line, node.pointer, dynamic=True, consumer=False))
+    node.scope.note_use(shown, node.pointer, dynamic=True)
     endpoints, ignores = Computed(node), node.flag("ignoreInvalidEndpoint")
 
     async def find(exchange: Exchange) -> tuple[str, Poll] | None:

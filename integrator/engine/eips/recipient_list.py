@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from integrator.engine.branches import OPTIONS, Branch, branching, numbered
 from integrator.engine.children import child
-from integrator.engine.compiler import EndpointUse, Node
+from integrator.engine.compiler import Node
 from integrator.engine.exceptions import JavaException
 from integrator.engine.iterating import iterate
 from integrator.engine.javatypes import to_text
@@ -70,12 +70,9 @@ def uses_any(node: Node, delimiter: str = "") -> None:
     fixed = source is not None and (
         source.language == "constant" or (source.language == "simple" and "${" not in text)
     )
-    line = node.scope.line(node.pointer)
     listed = iterate(text, delimiter or "false") if fixed else [_computed(text)]
     for uri in listed:
-        node.scope.uses.append(
-            EndpointUse(str(uri).strip(), line, node.pointer, dynamic=not fixed, consumer=False)
-        )
+        node.scope.note_use(str(uri).strip(), node.pointer, dynamic=not fixed)
 
 
 def _computed(text: str) -> str:

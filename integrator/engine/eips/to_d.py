@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from integrator.engine.compiler import EndpointUse, Node, source
+from integrator.engine.compiler import Node, source
 from integrator.engine.eips import to
 from integrator.engine.sending import dynamic, received
 from integrator.engine.spec import Option, Spec
@@ -38,11 +38,7 @@ def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
     found = source("simple", text, f"{node.pointer}/uri", node.scope)
     if found is None:
         return nothing
-    node.scope.uses.append(
-        EndpointUse(
-            text, node.scope.line(f"{node.pointer}/uri"), f"{node.pointer}/uri", dynamic=True, consumer=False
-        )
-    )
+    node.scope.note_use(text, f"{node.pointer}/uri", dynamic=True)
     scheme = text.partition(":")[0]
     if "${" not in scheme and scheme not in ("adapter", "direct", "mock"):
         node.problem(

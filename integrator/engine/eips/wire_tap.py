@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from integrator.engine.children import child, start
-from integrator.engine.compiler import EndpointUse, Expression, Node, source
+from integrator.engine.compiler import Expression, Node, source
 from integrator.engine.javatypes import to_text
 from integrator.engine.names import variables_of
 from integrator.engine.sending import Endpoints, endpoint, received
@@ -79,7 +79,7 @@ def _dynamic(node: Node, text: str) -> Run:
     found = source("simple", text, pointer, node.scope)
     value: Expression = found.expression() if found else nothing
     endpoints = Endpoints(node)
-    node.scope.uses.append(EndpointUse(text, node.scope.line(pointer), pointer, dynamic=True, consumer=False))
+    node.scope.note_use(text, pointer, dynamic=True)
 
     async def send(exchange: Exchange) -> None:
         name, run, waits = endpoints.find((to_text(value(exchange)) or "").strip())
