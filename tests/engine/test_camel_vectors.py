@@ -13,7 +13,7 @@ from tests.engine.camel_not_yet import DIFFERENT, NOT_HERE, NOT_YET
 @pytest.fixture(scope="module")
 def outcomes(shared: Path) -> list[tuple[vectors.Case, vectors.Outcome]]:
     folder = shared / "vectors" / "camel"
-    return [(case, vectors.run(case, folder)) for case in vectors.cases(folder)]
+    return [(case, vectors.run(case, folder / "site")) for case in vectors.cases(folder)]
 
 
 Outcomes = list[tuple[vectors.Case, vectors.Outcome]]

@@ -21,8 +21,10 @@ from integrator.engine import Mocks, RouteErrors, RouteProblem, Services, compil
 from integrator.engine.exceptions import cause_of, class_of, text_of
 from integrator.engine.javatypes import JavaList, JavaMap, NodeList, to_java, to_text, type_of
 from integrator.exchange import Exchange, Message
-from integrator.security.parsers import CONVERSIONS
+from integrator.security.parsers import CONVERSIONS, parse_xml
 from integrator.site.compiled import RouteSource
+from integrator.site.problems import Problem
+from integrator.site.read import read_text
 from tests.engine import clock
 
 SKIPPED_PROPERTIES = frozenset({
@@ -84,10 +86,9 @@ def row_route(data: Mapping[str, Any], row: Any) -> str:
     return yaml.safe_dump([{"route": {"id": "r", "from": {"uri": "direct:start", "steps": steps}}}])
 
 
-def run(case: Case, folder: Path, *, files: Path | None = None) -> Outcome:
-    """Run a case as Camel's runner does; routes read `files`, those of the recorded cases by default."""
+def run(case: Case, site: Path) -> Outcome:
+    """Run a case as Camel's runner does; routes read the files of `site`."""
     mocks = Mocks()
-    site = files or folder / "site"
     services = Services(
         resource=lambda path: (site / path).read_bytes(),
         placeholders={"dummy": "x", **case.data.get("placeholders", {})},
@@ -95,8 +96,10 @@ def run(case: Case, folder: Path, *, files: Path | None = None) -> Outcome:
         mocks=mocks,
     )
     try:
-        documents = yaml.safe_load(case.routes)
-        routes = compile_routes([RouteSource(f"{case.id}.yaml", tuple(documents))], services)
+        document = read_text(case.routes.encode(), f"{case.id}.yaml")
+        if document.problems:
+            return Outcome(problems=tuple(map(_unreadable, document.problems)))
+        routes = compile_routes([RouteSource(document.file, tuple(document.data))], services)
     except RouteErrors as error:
         return Outcome(problems=error.problems)
     outcome = Outcome(mocks=mocks.received)
@@ -111,10 +114,17 @@ def run(case: Case, folder: Path, *, files: Path | None = None) -> Outcome:
     return outcome
 
 
+def _unreadable(problem: Problem) -> RouteProblem:
+    return RouteProblem(problem.file, problem.line, "", problem.rule, problem.message, problem.remedy)
+
+
 def _exchange(case: Case, data: Mapping[str, Any]) -> Exchange:
     body = to_java(data.get("body"))
-    if case.data.get("bodyType") == "stream" and isinstance(body, str):
+    kind = data.get("bodyType") or case.data.get("bodyType")
+    if isinstance(body, str) and kind in ("stream", "bytes", "utf8"):
         body = body.encode("utf-8")
+    elif isinstance(body, str) and kind == "dom":
+        body = parse_xml(body.encode("utf-8"))
     message = Message(body, to_java(data.get("headers") or {}), conversions=CONVERSIONS)
     exchange = Exchange(message, exchange_id="X", pattern=data.get("pattern", "InOut"))
     exchange.properties = dict(to_java(data.get("properties") or {}))
@@ -133,16 +143,33 @@ def differences(case: Case, outcome: Outcome) -> list[str]:
             return []
         return [f"load error: Camel {expected.get('loadError')}, engine {outcome.load_error}"]
     found: list[str] = []
+    skip = SKIPPED_PROPERTIES.union(*case.data.get("skip", {}).values())
     for number, (wanted, reply) in enumerate(zip(expected["replies"], outcome.replies, strict=True)):
-        found += [f"reply {number}: {text}" for text in _reply(wanted, reply)]
+        found += [f"reply {number}: {text}" for text in _reply(wanted, reply, skip)]
     for name, wanted in expected.get("mocks", {}).items():
         received = outcome.mocks.get(name, [])
         if len(wanted) != len(received):
             found.append(f"{name} received {len(received)}, not {len(wanted)}")
             continue
+        if name in case.data.get("unordered", ()):
+            received = _paired(wanted, received, skip)
         for number, (message, got) in enumerate(zip(wanted, received, strict=True)):
-            found += [f"{name} {number}: {text}" for text in _message(message, got)]
+            found += [f"{name} {number}: {text}" for text in _message(message, got, skip)]
     return found
+
+
+def _paired(
+    wanted: list[Mapping[str, Any]], received: list[Exchange], skip: frozenset[str]
+) -> list[Exchange]:
+    """The messages in the order of those they are the same as; those without one fill the other places."""
+    left = list(received)
+    found: list[Exchange | None] = []
+    for message in wanted:
+        same = next((got for got in left if not list(_message(message, got, skip))), None)
+        if same is not None:
+            left = [got for got in left if got is not same]
+        found.append(same)
+    return [left.pop(0) if got is None else got for got in found]
 
 
 def refused_earlier(case: Case, outcome: Outcome) -> bool:
@@ -151,25 +178,31 @@ def refused_earlier(case: Case, outcome: Outcome) -> bool:
     return outcome.load_error is not None and all(reply.get("exception") for reply in replies)
 
 
-def _reply(wanted: Mapping[str, Any], reply: Exchange) -> Iterator[str]:
+def _reply(wanted: Mapping[str, Any], reply: Exchange, skip: frozenset[str]) -> Iterator[str]:
     yield from _failure("exception", wanted.get("exception"), reply.exception)
     yield from _failure("caught", wanted.get("caught"), reply.properties.get("CamelExceptionCaught"))
     if bool(wanted.get("routeStop")) != reply.route_stop:
         yield f"routeStop is {reply.route_stop}"
-    yield from _message(wanted, reply)
+    if bool(wanted.get("rollbackOnly")) != reply.rollback_only:
+        yield f"rollbackOnly is {reply.rollback_only}"
+    yield from _message(wanted, reply, skip)
 
 
-def _message(wanted: Mapping[str, Any], got: Exchange) -> Iterator[str]:
+def _message(wanted: Mapping[str, Any], got: Exchange, skip: frozenset[str]) -> Iterator[str]:
     yield from _value("body", wanted.get("body"), got.message.body)
-    yield from _mapping("header", wanted.get("headers", {}), dict(got.message.headers))
-    yield from _mapping("property", wanted.get("properties", {}), got.properties)
+    yield from _mapping("header", wanted.get("headers", {}), dict(got.message.headers), skip)
+    yield from _mapping("property", wanted.get("properties", {}), got.properties, skip)
     if "variables" in wanted:
-        yield from _mapping("variable", wanted["variables"], got.variables)
+        yield from _mapping("variable", wanted["variables"], got.variables, skip)
+    if "pattern" in wanted and wanted["pattern"] != got.pattern:
+        yield f"pattern is {got.pattern}, not {wanted['pattern']}"
 
 
-def _mapping(what: str, wanted: Mapping[str, Any], got: Mapping[str, Any]) -> Iterator[str]:
-    names = {name for name in wanted if name not in SKIPPED_PROPERTIES}
-    others = {name for name in got if name not in SKIPPED_PROPERTIES}
+def _mapping(
+    what: str, wanted: Mapping[str, Any], got: Mapping[str, Any], skip: frozenset[str]
+) -> Iterator[str]:
+    names = {name for name in wanted if name not in skip}
+    others = {name for name in got if name not in skip}
     if names != others:
         yield f"{what} names {sorted(others)}, not {sorted(names)}"
     for name in names & others:

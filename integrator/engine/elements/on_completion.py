@@ -70,6 +70,7 @@ def completions(listed: Sequence[_Completion], route: str) -> Callable[[Exchange
             source = exchange.history[0].original if one.original else None
             copy = child(exchange, (source or exchange.message).copy())
             copy.properties["CamelOnCompletion"] = True
+            copy.pattern = "InOnly"  # nobody waits for its answer
             if one.when is None or one.when(copy):
                 await contained(one.body.run, one.body.waits, copy)
 

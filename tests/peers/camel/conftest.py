@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.conftest import missing
 from tests.peers.camel import jvm
 from tests.peers.camel.peer import Camel
+
 
 @pytest.fixture(scope="session")
 def camel_tools() -> None:

@@ -15,6 +15,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import javax.xml.parsers.DocumentBuilderFactory;
 import org.apache.camel.CamelContext;
 import org.apache.camel.Exchange;
 import org.apache.camel.ExchangePattern;
@@ -220,8 +221,20 @@ public final class Runner {
             case "bytes":
             case "utf8":
                 return bytes;
+            case "dom":
+                return parsed(bytes);
             default:
-                throw new IllegalArgumentException("bodyType is stream or bytes, not " + type);
+                throw new IllegalArgumentException("bodyType is stream, bytes or dom, not " + type);
+        }
+    }
+
+    private static Object parsed(byte[] bytes) {
+        try {
+            DocumentBuilderFactory factory = DocumentBuilderFactory.newInstance();
+            factory.setNamespaceAware(true);
+            return factory.newDocumentBuilder().parse(new ByteArrayInputStream(bytes));
+        } catch (Exception problem) {
+            throw new IllegalArgumentException(problem);
         }
     }
 
