@@ -110,7 +110,7 @@ def settle(exchange: Exchange) -> None:
 def fail_with(exchange: Exchange, error: Exception) -> None:
     """Raise an error that is already placed, and that no error handler takes again."""
     trail: Trail = exchange.history[0]
-    trail.failed = trail.exhausted = error
+    trail.failed = trail.noted = trail.exhausted = error
     raise error from error.__cause__
 
 

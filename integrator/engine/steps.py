@@ -86,8 +86,9 @@ class Trail:
     routes entered by `direct:`, so that loops end. `variables` are those of Camel's `route:` and `global:`
     repositories: here they live as long as the exchange, so that no value reaches another consumer's.
     `original` is the message as it came, `handled` says that an error handler ended the exchange, `failed`
-    is the last error that was placed, `exhausted` the last that no error handler may take any more; `after`
-    is called when the exchange has ended, with whether it failed.
+    is the last error that was placed, `noted` the last in the exchange's properties, `exhausted` the last
+    that no error handler may take any more; `after` is called when the exchange has ended, with whether it
+    failed.
     """
 
     origin: str
@@ -99,6 +100,7 @@ class Trail:
     original: Message | None = None
     handled: bool = False
     failed: Exception | None = None
+    noted: Exception | None = None
     exhausted: Exception | None = None
     in_dead_letter: bool = False
     after: list[Callable[[Exchange, bool], None]] = field(default_factory=list)
@@ -138,6 +140,8 @@ def failed_at(exchange: Exchange, error: Exception, where: Where, mark: int = 2)
     """
     trail: Trail = exchange.history[0]
     if trail.failed is error:
+        if mark != QUIET and trail.noted is not error:
+            note_failure(exchange, error, where)
         if mark == FINAL:
             trail.exhausted = error
         return error
@@ -162,6 +166,7 @@ def note_failure(exchange: Exchange, error: Exception, where: Where) -> None:
     properties["CamelFailureRouteId"] = where.route
     properties["CamelFailureEndpoint"] = exchange.history[0].endpoint
     properties["CamelExceptionCaught"] = error
+    exchange.history[0].noted = error
 
 
 def block(steps: Iterable[Step], mark: int = FINAL) -> Block:

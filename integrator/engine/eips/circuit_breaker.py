@@ -13,7 +13,7 @@ from integrator.engine.compiler import Node
 from integrator.engine.exceptions import JavaException, causes_match, failure, thrown, wrapped
 from integrator.engine.problems import did_you_mean
 from integrator.engine.spec import Option, Spec
-from integrator.engine.steps import Block, Run, call
+from integrator.engine.steps import QUIET, Block, Run, call
 from integrator.exchange import Exchange, IntegratorError
 
 UNGUARDED = True  # its errors pass the route's error handler by, as in Camel
@@ -152,9 +152,10 @@ def _fallback(node: Node) -> Block | None:
         return None
     if found.flag("fallbackViaNetwork"):
         found.problem(
-            "/fallbackViaNetwork", "not-yet", "resilience4j has no fallbackViaNetwork", "Leave it out."
+            "/fallbackViaNetwork", "option-value", "resilience4j has no fallbackViaNetwork", "Leave it out."
         )
-    return found.guarded_by_nobody()
+    with node.scope.handled_by(QUIET):
+        return found.steps()
 
 
 def _settings(node: Node) -> Settings:
