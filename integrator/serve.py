@@ -29,8 +29,8 @@ from integrator.foundations import (
     foundations,
 )
 from integrator.journal.anchor import Anchor, AnchorRefused
+from integrator.journal.check import check_log
 from integrator.journal.commands import adopt_anchor
-from integrator.journal.verify import verify
 from integrator.operations import connections, runfile, workers
 from integrator.security.limits import Limits
 from integrator.store.units import StoreUnavailable
@@ -94,7 +94,7 @@ def adopt_offline(options: Options, who: str, why: str) -> Mapping[str, Any]:
 
     async def run() -> Mapping[str, Any]:
         async with foundations(options) as base:
-            report = await verify(base.store, base.keyring, origin=options.origin, anchor=None)
+            report = await check_log(base.store, base.keyring, origin=options.origin, anchor=None)
             if not report.sound:
                 raise StartRefusedError(
                     f"the journal has {report.problems_total} problems, which an anchor would only hide: "

@@ -142,7 +142,7 @@ def journal_verify(
     var: VarOption = VAR,
 ) -> None:
     """Check a log or a receipt from outside, trusting nothing but the key. No part of the bus is used."""
-    from integrator.journal import verify_log
+    from integrator.journal import verify
 
     keys = key or [journal_call(var, "key", {}, "operator", "public key")["key"]]
     given = [target, *(f"--key={text}" for text in keys), *(f"--earlier={path}" for path in earlier or [])]
@@ -150,4 +150,4 @@ def journal_verify(
     given += [f"--keep={keep}"] if keep else []
     given += [f"--token-file={token_file}"] if token_file else []
     given += ["--tiles-only"] if tiles_only else []
-    raise typer.Exit(verify_log.main(given))
+    raise typer.Exit(verify.main(given))

@@ -16,9 +16,9 @@ from integrator.exchange import NoData
 from integrator.journal import anchor as anchors
 from integrator.journal import criteria, tags
 from integrator.journal.anchor import Anchor
+from integrator.journal.check import check_log
 from integrator.journal.published import Published
 from integrator.journal.search import OpenRecord, Reader, Reading
-from integrator.journal.verify import verify
 from integrator.journal.writer import Journal
 from integrator.store.api import Store, StoredRecord
 from integrator.store.units import Unit
@@ -109,7 +109,7 @@ async def check(
     store: Store, journal: Journal, *, anchor: Anchor | None, actor: str, clock: Callable[[], int]
 ) -> Row:
     """`journal check`: the report of a whole check as plain data; the check itself is recorded."""
-    report = await verify(store, journal.keyring, origin=journal.origin, anchor=anchor)
+    report = await check_log(store, journal.keyring, origin=journal.origin, anchor=anchor)
     act = journal.act(
         "journal-checked",
         actor,

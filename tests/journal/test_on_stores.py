@@ -18,12 +18,12 @@ import uuid_utils
 
 from integrator.exchange import Context, Subject
 from integrator.journal import checkpoint as checkpoints
-from integrator.journal import commands, keycheck, merkle, recovery, tiles, tree, verify_log
+from integrator.journal import commands, keycheck, merkle, recovery, tiles, tree, verify
 from integrator.journal.anchor import Anchor, AnchorRefused, reconcile
+from integrator.journal.check import check_log
 from integrator.journal.published import Published
 from integrator.journal.sealer import Sealer
 from integrator.journal.search import Reader
-from integrator.journal.verify import verify
 from integrator.journal.writer import Journal
 from integrator.security.keyring import PURPOSES, Key, Keyring, KeyringError
 from integrator.security.limits import DEFAULT
@@ -126,7 +126,7 @@ async def test_five_thousand_subjects_are_written(
     row = journal.record("failed", make_context(subjects_response=many), now_us=NOW, final=True)
     assert await real.commit(Unit(records=[row])) is None
     await sealed(real, anchor, clock)
-    assert (await verify(real, keyring, origin=ORIGIN, anchor=anchor)).sound
+    assert (await check_log(real, keyring, origin=ORIGIN, anchor=anchor)).sound
 
 
 async def test_an_exchange_ends_once(
@@ -184,7 +184,7 @@ async def test_what_a_dead_process_left_open_ends_as_unanswered(
         assert await recovery.close_orphans(alive, journal, page=2, **close) == 3
         assert await recovery.close_orphans(alive, journal, **close) == 0
         await sealed(alive, anchor, clock)
-        report = await verify(alive, keyring, origin=ORIGIN, anchor=anchor)
+        report = await check_log(alive, keyring, origin=ORIGIN, anchor=anchor)
         assert report.sound, report.problems
         assert (report.exchanges_ended, report.exchanges_open) == (3, 0)
     finally:
@@ -213,7 +213,7 @@ async def test_on_postgresql_one_of_two_processes_seals(
         assert await two.prepare()
         assert two.size == 2
         assert await two.seal_pending() == 2
-        report = await verify(second, keyring, origin=ORIGIN, anchor=anchor)
+        report = await check_log(second, keyring, origin=ORIGIN, anchor=anchor)
         assert report.sound, report.problems
     finally:
         await first.close()
@@ -243,7 +243,7 @@ async def test_damage_done_with_sql_is_found(
     await store.open()
     await exchange(store, journal, make_context(), answered)
     await sealed(store, anchor, clock)
-    assert (await verify(store, keyring, origin=ORIGIN, anchor=anchor)).sound
+    assert (await check_log(store, keyring, origin=ORIGIN, anchor=anchor)).sound
     await store.close()
     with sqlite3.connect(tmp_path / "bus.db") as database:
         assert database.execute(damage).rowcount >= 1
@@ -251,7 +251,7 @@ async def test_damage_done_with_sql_is_found(
     store = open_store("sqlite:///bus.db", limits=DEFAULT, process_id=bytes(16), data_dir=tmp_path)
     await store.open()
     try:
-        report = await verify(store, keyring, origin=ORIGIN, anchor=anchor)
+        report = await check_log(store, keyring, origin=ORIGIN, anchor=anchor)
         assert rule in [problem.rule for problem in report.problems]
     finally:
         await store.close()
@@ -293,15 +293,15 @@ async def test_the_published_log_is_proven_from_outside(
     assert await Published(real).receipt(last) is None
     await sealer.seal_pending()
     log = await published(real, tmp_path / "log")
-    done = verify_log.verify(verify_log.directory(log), [LOG_KEY.verifier], ORIGIN)
+    done = verify.verify(verify.directory(log), [LOG_KEY.verifier], ORIGIN)
     assert (done.size, done.entries, done.tiles) == (522, 522, 4)
     assert NISS.encode() not in b"".join(path.read_bytes() for path in files(log))
     last = (await real.records_of(UUID(context.exchange_id).bytes))[-1]
     receipt = await Published(real).receipt(last)
     assert receipt is not None
-    assert verify_log.verify_receipt(receipt.encode(), [LOG_KEY.verifier], ORIGIN) == last.index
+    assert verify.verify_receipt(receipt.encode(), [LOG_KEY.verifier], ORIGIN) == last.index
     assert receipt.entry == last.leaf
-    report = await verify(real, keyring, origin=ORIGIN, anchor=anchor)
+    report = await check_log(real, keyring, origin=ORIGIN, anchor=anchor)
     assert report.sound, report.problems
     assert report.root == done.root.hex()
 
@@ -338,8 +338,8 @@ async def test_a_log_sealed_before_there_was_a_tree_gets_one(
     assert await sealer.prepare()
     assert await real.tile_levels() == {1: (2, 1)}
     log = await published(real, tmp_path / "log")
-    assert verify_log.verify(verify_log.directory(log), [LOG_KEY.verifier], ORIGIN).size == 600
-    report = await verify(real, keyring, origin=ORIGIN, anchor=anchor)
+    assert verify.verify(verify.directory(log), [LOG_KEY.verifier], ORIGIN).size == 600
+    report = await check_log(real, keyring, origin=ORIGIN, anchor=anchor)
     assert report.sound, report.problems
 
 
@@ -393,11 +393,11 @@ async def test_damage_to_the_tree_is_found(
         with sqlite3.connect(tmp_path / "bus.db") as database:
             assert database.execute(damage).rowcount >= 1
         database.close()
-        report = await verify(store, keyring, origin=ORIGIN, anchor=anchor)
+        report = await check_log(store, keyring, origin=ORIGIN, anchor=anchor)
         assert [problem.rule for problem in report.problems] == [rule]
         if rule == "tile" and damage.startswith("DELETE"):
             assert await tree.complete(store, 600) == 2
-            assert (await verify(store, keyring, origin=ORIGIN, anchor=anchor)).sound
+            assert (await check_log(store, keyring, origin=ORIGIN, anchor=anchor)).sound
     finally:
         await store.close()
 
@@ -451,9 +451,9 @@ async def test_after_a_kill_anywhere_the_log_is_proven(
                 await asyncio.sleep(0)
         await sealer.seal_pending()
         log = await published(store, tmp_path / "log")
-        done = verify_log.verify(verify_log.directory(log), [LOG_KEY.verifier], ORIGIN)
+        done = verify.verify(verify.directory(log), [LOG_KEY.verifier], ORIGIN)
         assert done.size == sealer.size == (await store.log_state()).size
-        report = await verify(store, keyring, origin=ORIGIN, anchor=anchor)
+        report = await check_log(store, keyring, origin=ORIGIN, anchor=anchor)
         assert report.sound, report.problems
     finally:
         await store.close()

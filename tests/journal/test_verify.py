@@ -1,253 +1,177 @@
+"""A log checked from outside: what is sound is proven, and every change to it is found."""
+
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
-import orjson
 import pytest
 
-from integrator.exchange import Context
-from integrator.journal.anchor import Anchor
-from integrator.journal.canonical import leaf_hash
-from integrator.journal.sealer import Sealer
-from integrator.journal.verify import Report, verify
-from integrator.journal.writer import Journal
-from integrator.security.keyring import Keyring
-from integrator.store.api import StoredRecord
-from integrator.store.units import Unit
-from tests.journal.conftest import LOG_KEY, NOW
-from tests.journal.fake_store import FakeStore
+from integrator.journal import verify as outside
+from integrator.journal.checkpoint import Checkpoint
+from integrator.journal.merkle import EMPTY_ROOT, leaf_hash, root_of
+from integrator.journal.note import Signer
+from integrator.journal.tiles import ENTRIES, Tile, join_entries
+from integrator.journal.verify import LogRefused, Unreadable, directory, verify
+from tests.journal.conftest import LOG_KEY
+from tests.journal.log_files import ORIGIN, VKEY, build_log, files, replace_by
 
-Make = Callable[..., Context]
-Answered = Callable[[Context, bytes], Context]
-ORIGIN = "bus.example/journal"
+SMALL = [b"entry %d" % n for n in range(5)]
+LARGE = [b"%d" % n for n in range(700)]
+KNOWN = [LOG_KEY.verifier]
 
 
 @pytest.fixture
-def anchor(tmp_path: Path) -> Anchor:
-    return Anchor(tmp_path / "journal.anchor", ORIGIN)
+def small(tmp_path: Path) -> Path:
+    build_log(tmp_path / "log", SMALL)
+    return tmp_path / "log"
 
 
 @pytest.fixture
-async def filled(
-    store: FakeStore,
-    journal: Journal,
-    make_context: Make,
-    answered: Answered,
-    anchor: Anchor,
-    clock: Callable[[], int],
-) -> FakeStore:
-    """Three exchanges sealed, one open and sealed, one act not sealed."""
-    for _ in range(3):
-        context = make_context()
-        first = journal.record("received", context, now_us=NOW, final=False)
-        last = journal.record("completed", answered(context, first.leaf_hash), now_us=NOW, final=True)
-        for row in (first, last):
-            await store.commit(Unit(records=[row]))
-    row = journal.record("received", make_context(), now_us=NOW, final=False)
-    await store.commit(Unit(records=[row]))
-    sealer = Sealer(store, anchor, LOG_KEY, clock)
-    await sealer.prepare()
-    await sealer.seal_pending()
-    await store.commit(Unit(records=[journal.act("noise", "bus", {"count": 1}, now_us=NOW)]))
-    return store
+def large(tmp_path: Path) -> Path:
+    build_log(tmp_path / "log", LARGE)
+    return tmp_path / "log"
 
 
-async def check(store: FakeStore, keyring: Keyring, anchor: Anchor, page: int = 2) -> Report:
-    return await verify(store, keyring, origin=ORIGIN, anchor=anchor, page=page)
+def refused(log: Path, **more: object) -> str:
+    with pytest.raises(LogRefused) as caught:
+        verify(directory(log), KNOWN, ORIGIN, **more)  # type: ignore[arg-type]
+    return str(caught.value)
 
 
-def rules(report: Report) -> list[str]:
-    return [problem.rule for problem in report.problems]
+def test_a_sound_log(large: Path) -> None:
+    done = verify(directory(large), KNOWN, ORIGIN)
+    assert (done.size, done.entries, done.tiles) == (700, 700, 4)
+    assert done.root == root_of([leaf_hash(entry) for entry in LARGE])
+    assert verify(directory(large), KNOWN, ORIGIN, tiles_only=True).entries == 0
 
 
-def record(store: FakeStore, index: int) -> StoredRecord:
-    return store.records[store.log[index][1]]
+def test_an_empty_log(tmp_path: Path) -> None:
+    build_log(tmp_path, [])
+    assert verify(directory(tmp_path), KNOWN, ORIGIN).root == EMPTY_ROOT
 
 
-def rewrite(store: FakeStore, index: int, leaf: dict[str, object]) -> None:
-    """Change a leaf with care: its hash in row and log too."""
-    data = orjson.dumps(leaf, option=orjson.OPT_SORT_KEYS)
-    store.alter(record(store, index).record_id, leaf=data, leaf_hash=leaf_hash(data))
-    store.log[index] = (index, store.log[index][1], leaf_hash(data))
+def test_every_flipped_bit_of_a_small_log_is_found(small: Path) -> None:
+    for path in files(small):
+        whole = path.read_bytes()
+        for place in range(len(whole)):
+            for bit in range(8):
+                altered = bytearray(whole)
+                altered[place] ^= 1 << bit
+                path.write_bytes(altered)
+                refused(small)
+        path.write_bytes(whole)
+    assert verify(directory(small), KNOWN, ORIGIN).size == 5
 
 
-@pytest.mark.parametrize("page", [1, 2, 1_000])
-async def test_a_sound_journal(filled: FakeStore, keyring: Keyring, anchor: Anchor, page: int) -> None:
-    report = await check(filled, keyring, anchor, page)
-    assert report.sound, report.problems
-    assert (report.size, report.unsealed) == (7, 1)
-    assert (report.exchanges_ended, report.exchanges_open) == (4, 1)
-    assert (report.details_checked, report.details_deleted) == (8, 0)
-    state = anchor.load()
-    assert state is not None
-    assert report.running_hash == state.head.running_hash.hex()
+@pytest.mark.parametrize("tile", ["tile/0/000", "tile/0/002.p/188", "tile/1/000.p/2", "tile/entries/001"])
+def test_every_tile_of_a_larger_log_is_held_against_the_entries(large: Path, tile: str) -> None:
+    path = large / tile
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 97):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x40]) + whole[place + 1 :])
+        refused(large)
+    path.write_bytes(whole[:-32])
+    refused(large)
+    path.unlink()
+    assert "cannot be read" in refused(large)
 
 
-async def test_an_empty_journal(store: FakeStore, keyring: Keyring) -> None:
-    assert (await verify(store, keyring, origin=ORIGIN)).sound
+def removed(entries: list[bytes]) -> list[bytes]:
+    return [*entries[:2], *entries[3:]]
 
 
-async def test_a_gap(filled: FakeStore, keyring: Keyring, anchor: Anchor) -> None:
-    del filled.log[3]
-    report = await check(filled, keyring, anchor)
-    assert "gap" in rules(report)
-    assert "anchor" in rules(report)
-    assert report.problems[0].index == 3
+def swapped(entries: list[bytes]) -> list[bytes]:
+    return [entries[0], entries[2], entries[1], *entries[3:]]
 
 
-async def test_a_record_that_is_gone(filled: FakeStore, keyring: Keyring, anchor: Anchor) -> None:
-    del filled.records[filled.log[0][1]]
-    report = await check(filled, keyring, anchor)
-    assert rules(report) == ["record-missing", "previous", "previous"]
+@pytest.mark.parametrize("change", [removed, swapped])
+def test_a_record_removed_or_swapped(small: Path, tmp_path: Path, change: Callable[[list], list]) -> None:
+    """In the entries alone, and in all files with care but under the old checkpoint."""
+    bundle = small / Tile(ENTRIES, 0, 5).path()
+    whole = bundle.read_bytes()
+    bundle.write_bytes(join_entries(change(SMALL)))
+    refused(small)
+    bundle.write_bytes(whole)
+    build_log(tmp_path / "other", change(SMALL), Signer(ORIGIN, b"x" * 32))
+    assert "no key you trust" in refused(tmp_path / "other")
+    replace_by(small, tmp_path / "other")
+    refused(small)
 
 
-async def test_an_altered_leaf(filled: FakeStore, keyring: Keyring, anchor: Anchor) -> None:
-    altered = record(filled, 1)
-    filled.alter(altered.record_id, leaf=altered.leaf.replace(b"with-data", b"with-none"))
-    assert rules(await check(filled, keyring, anchor)) == ["leaf-hash"]
+def test_a_bundle_with_an_entry_too_few(small: Path) -> None:
+    bundle = small / Tile(ENTRIES, 0, 5).path()
+    bundle.write_bytes(join_entries(SMALL[:4]))
+    assert "4 entries instead of 5" in refused(small)
 
 
-async def test_a_leaf_altered_with_care_differs_from_the_anchor(
-    filled: FakeStore, keyring: Keyring, anchor: Anchor
-) -> None:
-    leaf = orjson.loads(record(filled, 1).leaf)
-    rewrite(filled, 1, {**leaf, "fields": ["identity"]})
-    assert rules(await check(filled, keyring, anchor)) == ["anchor", "checkpoint", "checkpoint"]
+def test_an_edited_size_and_another_origin(small: Path, tmp_path: Path) -> None:
+    signed = (small / "checkpoint").read_bytes()
+    (small / "checkpoint").write_bytes(signed.replace(b"\n5\n", b"\n4\n"))
+    assert "altered" in refused(small)
+    build_log(tmp_path / "other", SMALL, LOG_KEY, origin="other.example/journal")
+    with pytest.raises(LogRefused, match=r"of other\.example/journal, not of"):
+        verify(directory(tmp_path / "other"), KNOWN, ORIGIN)
 
 
-async def test_a_leaf_that_is_not_canonical(filled: FakeStore, keyring: Keyring, anchor: Anchor) -> None:
-    target = record(filled, 6)
-    data = orjson.dumps(orjson.loads(target.leaf), option=orjson.OPT_INDENT_2)
-    filled.alter(target.record_id, leaf=data, leaf_hash=leaf_hash(data))
-    filled.log[6] = (6, target.record_id, leaf_hash(data))
-    assert set(rules(await check(filled, keyring, anchor))) == {"canonical", "anchor", "checkpoint"}
+def test_it_continues_what_was_seen_before(large: Path, small: Path, tmp_path: Path) -> None:
+    hashes = [leaf_hash(entry) for entry in LARGE]
+    build_log(tmp_path / "log", LARGE)
+    earlier = [Checkpoint(ORIGIN, size, root_of(hashes[:size])) for size in (0, 1, 256, 300, 700)]
+    verify(directory(large), KNOWN, ORIGIN, earlier=earlier)
+    assert "rewritten: at 300" in refused(large, earlier=[Checkpoint(ORIGIN, 300, bytes(32))])
+    assert "rewritten: at 0" in refused(large, earlier=[Checkpoint(ORIGIN, 0, bytes(32))])
+    assert "shrunk" in refused(large, earlier=[Checkpoint(ORIGIN, 701, bytes(32))])
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [{"flow": "other"}, {"party": None}, {"type": "failed"}, {"outcome": "no-data"}, {"time_us": 1}],
-)
-async def test_columns_that_say_otherwise(
-    filled: FakeStore, keyring: Keyring, anchor: Anchor, changes: dict[str, object]
-) -> None:
-    filled.alter(record(filled, 1).record_id, **changes)
-    report = await check(filled, keyring, anchor)
-    assert rules(report) == ["columns"]
-    assert next(iter(changes)).removesuffix("_us") in report.problems[0].message
+def test_the_command(small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert outside.main([str(small), "--key", VKEY]) == 0
+    assert "size 5" in capsys.readouterr().out
+    assert outside.main([str(small), "--key", VKEY, "--earlier", str(small / "checkpoint")]) == 0
+    assert outside.main([str(small), "--key", VKEY, "--origin", "other"]) == 1
+    assert outside.main([str(small), "--key", "no key"]) == 1
+    assert outside.main([str(tmp_path / "nothing"), "--key", VKEY]) == 1
+    assert capsys.readouterr().err.count("refused: ") == 3
 
 
-async def test_swapped_details(filled: FakeStore, keyring: Keyring, anchor: Anchor) -> None:
-    first, second = record(filled, 0), record(filled, 2)
-    filled.alter(first.record_id, details=second.details)
-    filled.alter(second.record_id, details=first.details)
-    assert rules(await check(filled, keyring, anchor)) == ["details", "details"]
+def test_over_http_with_a_copy_kept(large: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), lambda *a: Quiet(*a, directory=str(large)))
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        url = f"http://127.0.0.1:{server.server_port}/"
+        assert outside.main([url, "--key", VKEY, "--keep", str(tmp_path / "copy")]) == 0
+        with pytest.raises(Unreadable, match="404"):
+            outside.address(url)("tile/5/000")
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert "700 entries and 4 tiles" in capsys.readouterr().out
+    assert [p.read_bytes() for p in files(tmp_path / "copy")] == [p.read_bytes() for p in files(large)]
+    with pytest.raises(Unreadable, match="cannot be read"):
+        outside.address(url)("checkpoint")
+    with pytest.raises(Unreadable, match="http or https"):
+        outside.address("file:///etc")
 
 
-async def test_details_deleted_by_retention_are_no_problem(
-    filled: FakeStore, keyring: Keyring, anchor: Anchor
-) -> None:
-    filled.alter(record(filled, 0).record_id, details=None, details_key=None)
-    report = await check(filled, keyring, anchor)
-    assert report.sound
-    assert report.details_deleted == 1
-
-
-async def test_a_second_end(filled: FakeStore, journal: Journal, keyring: Keyring, anchor: Anchor) -> None:
-    first = record(filled, 0)
-    context = Context(orjson.loads(first.leaf)["exchange"], "person-consult", "s", previous=first.leaf_hash)
-    filled.insert(journal.record("failed", context, now_us=NOW, final=True))
-    assert rules(await check(filled, keyring, anchor)) == ["final-twice"]
-
-
-async def test_a_record_after_the_end(
-    filled: FakeStore, journal: Journal, keyring: Keyring, anchor: Anchor
-) -> None:
-    first = record(filled, 0)
-    context = Context(orjson.loads(first.leaf)["exchange"], "person-consult", "s", previous=first.leaf_hash)
-    filled.insert(journal.record("received", context, now_us=NOW, final=False))
-    assert rules(await check(filled, keyring, anchor)) == ["after-end"]
-
-
-async def test_an_end_linked_to_nothing(
-    filled: FakeStore, journal: Journal, keyring: Keyring, anchor: Anchor, make_context: Make
-) -> None:
-    row = journal.record("failed", make_context(previous=bytes(32)), now_us=NOW, final=True)
-    filled.insert(row)
-    assert rules(await check(filled, keyring, anchor)) == ["previous", "previous"]
-
-
-async def test_an_end_that_forgot_its_beginning(
-    filled: FakeStore, journal: Journal, keyring: Keyring, anchor: Anchor
-) -> None:
-    opened = record(filled, 6)
-    context = Context(orjson.loads(opened.leaf)["exchange"], "person-consult", "s")
-    filled.insert(journal.record("failed", context, now_us=NOW, final=True))
-    assert rules(await check(filled, keyring, anchor)) == ["previous"]
-
-
-async def test_a_log_entry_that_names_another_hash(
-    filled: FakeStore, keyring: Keyring, anchor: Anchor
-) -> None:
-    filled.log[0] = (0, filled.log[0][1], bytes(32))
-    assert set(rules(await check(filled, keyring, anchor))) == {"entry", "anchor", "checkpoint"}
-
-
-async def test_what_waits_is_checked_too(filled: FakeStore, keyring: Keyring, anchor: Anchor) -> None:
-    record_id = next(iter(filled.waiting))
-    filled.waiting[record_id] = bytes(32)
-    assert rules(await check(filled, keyring, anchor)) == ["entry"]
-    del filled.records[record_id]
-    assert rules(await check(filled, keyring, anchor)) == ["record-missing"]
-
-
-async def test_an_anchor_ahead_torn_or_missing(filled: FakeStore, keyring: Keyring, anchor: Anchor) -> None:
-    state = anchor.load()
-    assert state is not None
-    anchor.write(state.advanced([bytes(32)], NOW))
-    assert rules(await check(filled, keyring, anchor)) == ["anchor"]
-    anchor.path.write_bytes(b"{")
-    assert rules(await check(filled, keyring, anchor)) == ["anchor"]
-    anchor.path.unlink()
-    assert rules(await check(filled, keyring, anchor)) == ["anchor"]
-
-
-async def test_problems_are_bounded_and_all_counted(
-    filled: FakeStore, keyring: Keyring, anchor: Anchor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("integrator.journal.verify.PROBLEMS_MAX", 2)
-    for index in range(6):
-        filled.alter(record(filled, index).record_id, details=b"x" * 40)
-    report = await check(filled, keyring, anchor)
-    assert (len(report.problems), report.problems_total) == (2, 6)
-    assert not report.sound
-
-
-async def test_a_garbled_leaf_is_reported_and_does_not_stop_the_check(
-    filled: FakeStore, keyring: Keyring, anchor: Anchor
-) -> None:
-    for index, garbage in enumerate((b"", b"[]", b'{"previous":7}', b"\xff")):
-        filled.alter(record(filled, index).record_id, leaf=garbage)
-    report = await check(filled, keyring, anchor)
-    assert rules(report).count("leaf-hash") == 4
-
-
-async def test_records_committed_while_the_log_is_read_are_no_problem(
-    filled: FakeStore, journal: Journal, keyring: Keyring, anchor: Anchor, make_context: Make,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    real = filled.log_state
-
-    async def busy() -> object:
-        state = await real()
-        context = make_context()
-        first = journal.record("received", context, now_us=NOW, final=False)
-        context.previous = first.leaf_hash
-        filled.insert(first)
-        filled.insert(journal.record("failed", context, now_us=NOW, final=True))
-        await filled.seal(state.size, list(filled.waiting.items())[:2], NOW)
-        return state
-
-    monkeypatch.setattr(filled, "log_state", busy)
-    report = await check(filled, keyring, anchor)
-    assert report.sound, report.problems
+def test_it_stands_alone(small: Path) -> None:
+    """Neither the writer nor the store nor anything but the formats is loaded."""
+    code = (
+        "import sys; from integrator.journal.verify import main; "
+        f"status = main([{str(small)!r}, '--key', {VKEY!r}]); "
+        "print(*sorted(name for name in sys.modules if name.startswith('integrator'))); sys.exit(status)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.splitlines()[-1].split())
+    formats = {"merkle", "tiles", "note", "checkpoint", "proof", "verify"}
+    assert loaded == {"integrator", "integrator.journal", *(f"integrator.journal.{name}" for name in formats)}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from integrator.journal import verify_log
+from integrator.journal import verify
 from integrator.journal.note import Verifier
 from integrator.journal.tiles import join_entries, parse, split_entries
 from integrator.operations.client import call
@@ -36,7 +36,7 @@ def log(town: Town, key: str, tmp_path: Path, eventually) -> Path:
 
     def copied() -> int:
         command = [f"{town.bus.address}/log", "--key", key, "--keep", str(tmp_path / "log")]
-        return verify_log.main(command)
+        return verify.main(command)
 
     size = town.journal("check")["size"]
     last = ""
@@ -99,7 +99,7 @@ def test_the_sender_keeps_a_receipt_for_ever(town: Town, key: str, tmp_path: Pat
     by_operator = tmp_path / "operator.tlog-proof"
     made = integrator(town, "receipt", exchange, "--save", str(by_operator))
     assert made.returncode == 0, made.stderr
-    assert verify_log.main([str(by_operator), "--key", key]) == 0
+    assert verify.main([str(by_operator), "--key", key]) == 0
     altered = found.body.replace(b"index ", b"index 1", 1)
     path.write_bytes(altered)
     assert integrator(town, "verify", str(path), "--key", key).returncode == 1
