@@ -48,12 +48,17 @@ class Compilation:
         """Read what a file says beside its routes; routes of any file may need it."""
         scope = Scope(source, self.program, self.problems, self.uses, checking=self.checking)
         own = self.files[source.file] = Configuration(scope)
+        after = ""
         for index, document in enumerate(source.documents):
             if not isinstance(document, Mapping) or len(document) != 1:
                 continue
             name, value = next(iter(document.items()))
             pointer = f"/{index}/{name}"
+            after = after or (name if name in ("route", "from") else "")
             if name in PARTS:
+                if after and name != "errorHandler":
+                    scope.problem(pointer, "misplaced", f"{name} stands after a route: Camel refuses that",
+                                  "Move it above the first route of the file.")  # fmt: skip
                 own.parts.append((name, value, pointer))
             elif name == "beans":
                 scope.beans = {**scope.beans, **beans(value, pointer, scope)}
@@ -262,6 +267,7 @@ def _intercepted(scope: Scope, first: list[Intercept], start: Node) -> Block:
     async def run_intercepted(exchange: Exchange) -> None:
         for intercept in first:
             exchange.properties["CamelInterceptedEndpoint"] = name
+            exchange.properties.update(intercept.known)
             if intercept.applies(exchange):
                 await call(intercept.body.run, intercept.body.waits, exchange)
         await call(body.run, body.waits, exchange)

@@ -216,6 +216,7 @@ class Guard:
             exchange.properties["CamelErrorHandlerCircuitDetected"] = True
             return
         trail.in_dead_letter = True
+        pattern, exchange.pattern = exchange.pattern, "InOnly"
         try:
             self._original(exchange, dead.original)
             await call(dead.send, dead.waits, exchange)
@@ -227,7 +228,7 @@ class Guard:
                 raise
             exchange.properties["CamelExceptionCaught"] = again
         finally:
-            trail.in_dead_letter = False
+            trail.in_dead_letter, exchange.pattern = False, pattern
 
     def _original(self, exchange: Exchange, wanted: str) -> None:
         if not wanted:

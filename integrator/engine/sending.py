@@ -127,6 +127,7 @@ def _around(intercept: Intercept, name: str, send: Run) -> Run:
             if intercept.skip:
                 return
         await call(send, waits, exchange)
+        exchange.properties.pop("CamelInterceptSendToEndpointWhenMatched", None)
         if after is not None:
             await call(after, is_waiting(after), exchange)
 

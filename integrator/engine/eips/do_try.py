@@ -10,7 +10,7 @@ from integrator.engine import exceptions
 from integrator.engine.compiler import Node, Predicate
 from integrator.engine.problems import did_you_mean
 from integrator.engine.spec import Option, Spec
-from integrator.engine.steps import Block, RouteStop, Run, block
+from integrator.engine.steps import Block, RouteStop, Run, block, nothing
 from integrator.exchange import Exchange
 
 _STEPS = Option("steps", "What is done.", type="steps")
@@ -97,19 +97,21 @@ def _run(body: Block, catches: tuple[_Catch, ...], final: Block) -> Callable[[Ex
     async def do_try(exchange: Exchange) -> None:
         error: Exception | None = None
         handled = False
+        exchange.properties["TryRouteBlock"] = True
         try:
             await _call(body, exchange)
         except RouteStop:
             # A stop skips doFinally; an error handler of a route inside, which ended the exchange, does not.
             if not exchange.history[0].handled:
+                exchange.properties.pop("TryRouteBlock", None)
                 raise
             handled = True
         except Exception as raised:  # every exception is offered to the handlers
             error = raised
         if error is not None:
             error = await _handle(exchange, error, catches)
-        if final.run is not block(()).run:
-            await _call(final, exchange)
+        if final.run is not nothing:
+            error = await _finally(final, exchange, error)
         for name in _DURING if error is None else ("CamelExceptionHandled", "TryRouteBlock"):
             exchange.properties.pop(name, None)
         if handled:
@@ -118,6 +120,21 @@ def _run(body: Block, catches: tuple[_Catch, ...], final: Block) -> Callable[[Ex
             raise error from error.__cause__
 
     return do_try
+
+
+async def _finally(final: Block, exchange: Exchange, error: Exception | None) -> Exception | None:
+    """Run doFinally. An exception that nobody caught comes back after it, whatever it throws itself."""
+    exchange.properties["TryRouteBlock"] = True
+    try:
+        await _call(final, exchange)
+    except Exception:  # stands in the exchange's history
+        if error is None:
+            exchange.properties.pop("TryRouteBlock", None)
+            raise
+        exchange.history[0].failed = error
+    if error is not None:
+        exchange.properties["CamelExceptionCaught"] = error
+    return error
 
 
 async def _handle(exchange: Exchange, error: Exception, catches: tuple[_Catch, ...]) -> Exception | None:

@@ -40,4 +40,11 @@ def compile_intercept(node: Node) -> Intercept:
     skip = node.spec.option("skipSendToOriginalEndpoint") is not None and node.flag(
         "skipSendToOriginalEndpoint"
     )
-    return Intercept(body, predicate(node, "onWhen"), pattern, skip, after)
+    known = {
+        "CamelInterceptedParentEndpointUri": node.scope.start,
+        "CamelInterceptedRouteId": node.scope.route,
+    }
+    if node.spec.name == "interceptSendToEndpoint":
+        node.scope.program.names += 1
+        known["CamelInterceptedNodeId"] = node.text("id") or f"{node.spec.name}{node.scope.program.names}"
+    return Intercept(body, predicate(node, "onWhen"), pattern, skip, after, known)

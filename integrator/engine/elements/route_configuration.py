@@ -122,9 +122,10 @@ def _guard(scope: Scope, configurations: list[Configuration], handler: error_han
                 policies.append(on_exception.policy(node, handler.redelivery))
     if not policies and handler.dead is None and not handler.redelivery.maximum:
         return
-    # useOriginalMessage switches the keeping of originals on for the route, useOriginalBody does not.
+    # useOriginalMessage of onException switches the keeping of originals on, useOriginalBody does not; a dead
+    # letter channel does with either.
     asked = any(policy.original == "message" for policy in policies)
-    asked = asked or (handler.dead is not None and handler.dead.original == "message")
+    asked = asked or (handler.dead is not None and bool(handler.dead.original))
     scope.program.originals = scope.program.originals or asked
     scope.handler = Guard(scope.services, tuple(policies), handler.redelivery, handler.dead, asked)
 
