@@ -23,6 +23,7 @@ from integrator.engine.elements.route_configuration import (
 from integrator.engine.elements.route_configuration import SPEC as ROUTE_CONFIGURATION
 from integrator.engine.known import ELEMENTS
 from integrator.engine.problems import RouteProblem, did_you_mean
+from integrator.engine.sending import check_options
 from integrator.engine.steps import Block, Route, call, is_waiting
 from integrator.engine.uris import Uri
 from integrator.exchange import Exchange
@@ -94,7 +95,7 @@ class Compilation:
         own = Scope(origin.source, self.program, self.problems, self.uses, checking=self.checking)
         own.beans, own.prefix = {**origin.beans, **scope.beans, **local}, node.text("prefixId")
         name = node.scope.fill(node.text("routeId"), pointer)
-        self._route({**made, "id": name or made.get("id")}, found.pointer, own)
+        self._route({**made, "id": name or None}, found.pointer, own, templated=True)
 
     def check_templates(self) -> None:
         """Note what no route is made from; its endpoints count all the same."""
@@ -162,7 +163,8 @@ class Compilation:
                 did_you_mean(str(name), ELEMENTS),
             )  # fmt: skip
 
-    def _route(self, value: Any, pointer: str, scope: Scope) -> None:
+    def _route(self, value: Any, pointer: str, scope: Scope, *, templated: bool = False) -> None:
+        """Compile a route. What stands beside it in the file does not hold for one made from a template."""
         node = Node.of(ROUTE, value, pointer, scope)
         if node is None:
             return
@@ -177,7 +179,7 @@ class Compilation:
         scope.route = self._identify(node)
         uri = scope.uri(start.text("uri"), start.options.get("parameters"), f"{pointer}/from")
         scope.start = uri.name if uri else ""
-        configurations = self._configurations(node)
+        configurations = self._configurations(node)[templated:]
         own = node.options.get("errorHandler")
         apply(scope, configurations, None if own is None else (own, f"{pointer}/errorHandler"))
         body = _intercepted(scope, starting(scope, configurations), start)
@@ -197,7 +199,7 @@ class Compilation:
     def _from_kamelet(self, start: Node, uri: Uri, body: Block, node: Node) -> None:
         """A route that starts where a template starts, and takes what reaches its sink."""
         scope = start.scope
-        inner = kamelets.calling(start, Route(scope.route, uri.name, body))
+        inner = kamelets.calling(start, Route(scope.route, uri.name, body), uri.name)
         sink = Block(inner, is_waiting(inner))
         made = kamelets.instance(start, uri.path, kamelets.given(uri), lambda: sink, "uri")
         if made is None:
@@ -229,11 +231,17 @@ class Compilation:
             start.problem("/uri", "consumer", f"routes of the embedded engine do not start from {uri.scheme}:",
                           "Start from flow: (of the register), direct: or seda:.")  # fmt: skip
             return
+        if not check_options(start, uri, registry.COMPONENTS.spec(uri.scheme)):
+            return
         address = _address(uri)
         if address in self.program.consumers:
             start.problem("/uri", "duplicate-consumer", f"two routes consume {address}", "Keep one of them.")
             return
         self.program.consumers[address] = route
+        if route.started and hasattr(module, "consumer"):
+            consumer = module.consumer(start, uri)
+            if consumer is not None:
+                self.program.waiting.append(consumer)
 
     def dangling(self, sources: Sequence[RouteSource]) -> None:
         """Note `direct:` and `seda:` endpoints that no route consumes."""

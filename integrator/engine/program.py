@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from integrator.engine.lifecycle import Consumer
 from integrator.engine.services import Services
 from integrator.engine.steps import Block, Route
 from integrator.exchange import Exchange
@@ -35,7 +36,8 @@ class Program:
 
     `originals` says that an error handler of the set asks for the message as it came; `shared` keeps what
     steps remember from one exchange to the next (idempotent keys, throttles), by bean or step; `templates` are the
-    routeTemplates by id, `making` those that a route is being made from.
+    routeTemplates by id, `making` those that a route is being made from; `closing` is awaited when the set stops,
+    `waiting` are the consumers that run by themselves once it is started.
     """
 
     services: Services
@@ -45,6 +47,8 @@ class Program:
     shared: dict[str, Any] = field(default_factory=dict)
     templates: dict[str, Any] = field(default_factory=dict)
     making: list[str] = field(default_factory=list)
+    closing: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    waiting: list[Consumer] = field(default_factory=list)
 
 
 class Flow(tuple[Any, ...]):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+
+import uuid_utils
 
 from integrator.engine.compilation import Compilation
 from integrator.engine.compiler import EndpointUse, Program
 from integrator.engine.components.direct import no_consumer
+from integrator.engine.lifecycle import Leader, Offer, Running, Take, everybody, of_files
 from integrator.engine.problems import LINTS, RouteErrors, RouteProblem
 from integrator.engine.services import Services
 from integrator.engine.steps import Family, RouteStop, Trail, ended, has_failed
@@ -23,11 +26,35 @@ class RouteSet:
     def __init__(self, program: Program) -> None:
         self._program = program
         self._consumers = program.consumers
+        self._running = Running(program.services)
+
+    def start(
+        self, take: Take | None = None, *, files: Collection[str] | None = None, leader: Leader = everybody
+    ) -> None:
+        """Start the consumers that run by themselves: those of these route files, or all.
+
+        `take` answers for their messages; without one each is run to its end at once. `leader` keeps those
+        that must be alone from running in two processes.
+        """
+        self._running.start(of_files(self._program.waiting, files), take or self._run_offer, leader)
+
+    async def _run_offer(self, offer: Offer) -> Exception | None:
+        exchange = Exchange(offer.message, exchange_id=str(uuid_utils.uuid7()), pattern="InOnly")
+        exchange.properties.update(offer.properties)
+        await self.run(offer.uri, exchange)
+        return exchange.exception
 
     @property
     def uris(self) -> frozenset[str]:
         """The URIs the set consumes from: `flow:x`, `direct:x`."""
         return frozenset(self._consumers)
+
+    async def stop(self) -> None:
+        """End what the routes do on their own: groups of aggregates, timers, consumers. No message may follow."""
+        await self._running.stop()
+        closing = self._program.closing
+        while closing:
+            await closing.pop()()
 
     async def run(self, uri: str, exchange: Exchange) -> None:
         """Run the route that consumes `uri`. Never raises what a route raises: see `exchange.exception`.

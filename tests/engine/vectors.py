@@ -7,6 +7,7 @@ the bus must not (I5).
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -104,14 +105,36 @@ def run(case: Case, site: Path) -> Outcome:
         return Outcome(problems=error.problems)
     outcome = Outcome(mocks=mocks.received)
 
+    async def one(message: Mapping[str, Any], exchange: Exchange) -> None:
+        await routes.run(message.get("entry") or case.data.get("entry") or "direct:start", exchange)
+
     async def send() -> None:
-        for message in case.data.get("send") or [case.data]:
-            exchange = _exchange(case, message)
-            await routes.run(message.get("entry") or case.data.get("entry") or "direct:start", exchange)
-            outcome.replies.append(exchange)
+        routes.start()
+        messages = [] if case.data.get("noSend") else case.data.get("send") or [case.data]
+        outcome.replies = [_exchange(case, message) for message in messages]
+        if case.data.get("parallel"):
+            await asyncio.gather(*map(one, messages, outcome.replies))
+        else:
+            for message, exchange in zip(messages, outcome.replies, strict=True):
+                await one(message, exchange)
+                await asyncio.sleep(message.get("pauseMs", 0) / 1_000)
+        await _settled(case, mocks)
+        await routes.stop()
 
     clock.run(send())
     return outcome
+
+
+async def _settled(case: Case, mocks: Mocks) -> None:
+    """Wait for what comes later: the counts, then as long as the case says, on a clock that jumps."""
+    wanted: Mapping[str, int] = case.data.get("counts", {})
+    loop = asyncio.get_running_loop()
+    ends = loop.time() + case.data.get("timeoutMs", 15_000) / 1_000
+    while loop.time() < ends and any(
+        len(mocks.received.get(name, ())) < count for name, count in wanted.items()
+    ):
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(case.data.get("settleMs", 0) / 1_000)
 
 
 def _unreadable(problem: Problem) -> RouteProblem:
@@ -297,6 +320,7 @@ def _value(what: str, wanted: Any, got: Any) -> Iterator[str]:
 
 _ALIKE = (
     r"<id>|[0-9A-F]{15}-[0-9A-F]{16}|X|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",  # exchange ids
+    r"[A-Z][a-z]{2} [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d UTC \d{4}",  # dates as Java shows them
     r"1[67]\d{11}",  # milliseconds of these years
     r"\d{4}-\d\d-\d\dT\d\d:\d\d",
     r"\d{4}-\d\d-\d\d",
