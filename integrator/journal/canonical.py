@@ -34,7 +34,7 @@ def canonical(value: Any) -> bytes:
     return _dumps(value, None, _OPTIONS)
 
 
-def canonical_trusted(value: dict[str, Any]) -> bytes:
+def canonical_trusted(value: Any) -> bytes:
     """The same bytes without the walk, for documents whose keys and types the caller made itself.
 
     Raises NotCanonical for lone surrogates, integers from 2^53 on and types JSON does not know;

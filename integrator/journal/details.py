@@ -1,16 +1,21 @@
-"""The details: the personal half of a record, encrypted, bound to its leaf by a salted commitment.
+"""The details: the personal half of a record, encrypted, bound to its leaf by salted commitments.
 
-    document  canonical JSON (RFC 8785)
-    opened    salt (32 random bytes) ‖ document
-    leaf      "details" = hex SHA-256(opened)
-    row       AES-256-GCM of opened, with the record id (16 bytes) as associated data
+    part        canonical JSON (RFC 8785): an object whose fields are the document's, or [name, item]
+    digest      SHA-256(salt ‖ part), with 32 random bytes of its own for each part
+    opened      for each part: salt (32) ‖ length (4, big-endian) ‖ part
+    erased      a part that is gone: its digest (32) ‖ ff ff ff ff
+    leaf        "details" = hex SHA-256(02 ‖ the digests in order)
+    row         AES-256-GCM of opened, with the record id (16 bytes) ‖ 02 as associated data
 
-Whoever may open the row recomputes the commitment over exactly the bytes he opened. Dropping the
-row drops the salt too, and what is left in the leaf says nothing.
+Agent, dossier and each subject are parts of their own; so is what leads to the subjects elsewhere
+(tickets, the salt of the payload digests), and the rest. Erasing a part drops its salt and keeps its
+digest: the others stay provable, and the digest alone says nothing. Rows of version 1 (one salt for the
+whole document, the record id alone as associated data) are read and re-keyed as they are.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -21,9 +26,22 @@ from integrator.exchange import Context, Subject
 from integrator.journal.canonical import NotCanonical, canonical_trusted
 from integrator.journal.leaf import LEGS_MAX
 from integrator.security.keyring import Key, KeyringError
+from integrator.security.randomness import random_bytes
 
 SALT_BYTES = 32
 TEXT_CHARS_MAX = 1_024
+_VERSION = b"\x02"
+_ERASED = b"\xff\xff\xff\xff"
+_HEAD_BYTES = SALT_BYTES + 4
+
+ITEMS = frozenset({"subjects_request", "subjects_response", "tagged"})
+"""Lists of which every item is a part."""
+ALONE = frozenset({"agent", "dossier"})
+"""Fields that are a part of their own."""
+LEADS = frozenset(
+    {"payload_salt", "consumer_ticket", "inscription", "provider_tickets", "withheld", "why", "facts"}
+)
+"""Fields of the one part that leads to the subjects elsewhere, or may name them."""
 
 
 class DetailsBroken(Exception):
@@ -31,38 +49,159 @@ class DetailsBroken(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One part: its salt and bytes; of an erased one `text` is None and `salt` its digest."""
+
+    salt: bytes
+    text: bytes | None
+
+    @property
+    def digest(self) -> bytes:
+        """What the commitment is made of."""
+        return self.salt if self.text is None else sha256(self.salt + self.text).digest()
+
+    def fields(self) -> dict[str, Any]:
+        """What it adds to the document; an item stands in a list of one. {} once erased."""
+        if self.text is None:
+            return {}
+        value = orjson.loads(self.text)
+        return value if isinstance(value, dict) else {value[0]: [value[1]]}
+
+
+@dataclass(frozen=True, slots=True)
 class OpenedDetails:
-    """Details as opened: the document, and the commitment recomputed over the opened bytes (hex)."""
+    """Details as opened: the document, and the commitment recomputed over the opened bytes (hex).
+
+    `parts` are what it is made of, () in a row of version 1; `erased` counts those that are gone.
+    """
 
     document: dict[str, Any]
     commitment: str
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def erased(self) -> int:
+        """How many parts were erased."""
+        return sum(part.text is None for part in self.parts)
+
+    def without(self, gone: Callable[[Part], bool]) -> tuple[Part, ...]:
+        """The parts, those for which `gone` holds erased."""
+        return tuple(
+            Part(part.digest, None) if part.text is not None and gone(part) else part for part in self.parts
+        )
 
 
-def seal(key: Key, record_id: bytes, salt: bytes, document: dict[str, Any]) -> tuple[bytes, str]:
+def seal(key: Key, record_id: bytes, document: dict[str, Any]) -> tuple[bytes, str]:
     """The encrypted row and the commitment for the leaf (hex)."""
-    opened = salt + encode(document)
-    return key.seal(opened, record_id), sha256(opened).hexdigest()
+    texts = _split(document)
+    salts = random_bytes(SALT_BYTES * len(texts))
+    opened: list[bytes] = []
+    digests = [_VERSION]
+    place = 0
+    for text in texts:
+        salt = salts[place : place + SALT_BYTES]
+        place += SALT_BYTES
+        opened += (salt, len(text).to_bytes(4, "big"), text)
+        digests.append(sha256(salt + text).digest())
+    commitment = sha256(b"".join(digests)).hexdigest()
+    return key.seal(b"".join(opened), record_id + _VERSION), commitment
+
+
+def seal_parts(key: Key, record_id: bytes, parts: tuple[Part, ...]) -> bytes:
+    """The encrypted row of parts as they are, erased ones included: its commitment stays the same."""
+    opened = b"".join(
+        part.salt + (_ERASED if part.text is None else len(part.text).to_bytes(4, "big") + part.text)
+        for part in parts
+    )
+    return key.seal(opened, record_id + _VERSION)
+
+
+def reseal(old: Key, new: Key, record_id: bytes, row: bytes) -> bytes:
+    """The same opened bytes under another key. Raises DetailsBroken."""
+    opened, associated = _open(old, record_id, row)
+    return new.seal(opened, associated)
 
 
 def unseal(key: Key, record_id: bytes, row: bytes) -> OpenedDetails:
     """Open an encrypted row. Raises DetailsBroken for another key, record or altered bytes."""
+    opened, associated = _open(key, record_id, row)
     try:
-        opened = key.unseal(row, record_id)
-    except KeyringError as error:
-        raise DetailsBroken(f"{error}, or these are the details of another record") from error
-    try:
-        document = orjson.loads(opened[SALT_BYTES:])
-    except orjson.JSONDecodeError as error:
+        if associated == record_id:
+            document = orjson.loads(opened[SALT_BYTES:])
+            return OpenedDetails(document, sha256(opened).hexdigest())
+        parts = tuple(_cut(opened))
+        digests = b"".join(part.digest for part in parts)
+        return OpenedDetails(_joined(parts), sha256(_VERSION + digests).hexdigest(), parts)
+    except (orjson.JSONDecodeError, ValueError, TypeError, IndexError) as error:
         raise DetailsBroken("the details are not JSON: they were not written by this journal") from error
-    return OpenedDetails(document=document, commitment=sha256(opened).hexdigest())
 
 
-def encode(document: dict[str, Any]) -> bytes:
+def _open(key: Key, record_id: bytes, row: bytes) -> tuple[bytes, bytes]:
+    """The opened bytes and the associated data, which tells the version."""
+    associated = record_id + _VERSION
+    try:
+        return key.unseal(row, associated), associated
+    except KeyringError as error:
+        try:
+            return key.unseal(row, record_id), record_id
+        except KeyringError:
+            raise DetailsBroken(f"{error}, or these are the details of another record") from error
+
+
+def _split(document: dict[str, Any]) -> list[bytes]:
+    rest: dict[str, Any] = {}
+    leads: dict[str, Any] = {}
+    texts: list[bytes] = []
+    for name, value in document.items():
+        if name in LEADS:
+            leads[name] = value
+        elif name in ALONE:
+            texts.append(encode({name: value}))
+        elif name in ITEMS and value:
+            texts += [encode([name, item]) for item in value]
+        else:
+            rest[name] = value
+    if leads:
+        texts.append(encode(leads))
+    if rest:
+        texts.append(encode(rest))
+    return texts
+
+
+def _cut(opened: bytes) -> list[Part]:
+    parts: list[Part] = []
+    place = 0
+    while place < len(opened):
+        head = place + _HEAD_BYTES
+        salt, length = opened[place : place + SALT_BYTES], opened[place + SALT_BYTES : head]
+        if length == _ERASED:
+            parts.append(Part(salt, None))
+            place = head
+            continue
+        place = head + int.from_bytes(length, "big")
+        if len(length) < 4 or place > len(opened):
+            raise ValueError("a part is cut")
+        parts.append(Part(salt, opened[head:place]))
+    return parts
+
+
+def _joined(parts: tuple[Part, ...]) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    for part in parts:
+        for name, value in part.fields().items():
+            if name in ITEMS and name in document:
+                document[name] += value
+            else:
+                document[name] = value
+    return document
+
+
+def encode(value: Any) -> bytes:
     """Canonical bytes; half surrogate pairs, which no contract allows, become question marks."""
     try:
-        return canonical_trusted(document)
+        return canonical_trusted(value)
     except NotCanonical:
-        return canonical_trusted(_repaired(document))
+        return canonical_trusted(_repaired(value))
 
 
 def _repaired(value: Any) -> Any:

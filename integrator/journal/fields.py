@@ -66,7 +66,7 @@ LEAF: Mapping[str, Field] = {
     "duplicate_of": Field("text", "duplicates", "exchange id of the first one"),
     "previous": Field("text", "later records", "leaf hash of the exchange's previous record, hex"),
     "facts": Field("object", "acts", "harmless facts of the act, by `journal/acts.py`"),
-    "details": Field("text", "always", "hex SHA-256(salt ‖ details bytes)"),
+    "details": Field("text", "always", "hex SHA-256(02 ‖ digests of the details' parts)"),
 }
 
 DETAILS: Mapping[str, Field] = {
@@ -86,7 +86,8 @@ DETAILS: Mapping[str, Field] = {
     "withheld": Field("object", "when any", "values kept out of the leaf, by the name of their field"),
     "actor": Field("text", "acts", "who did it"),
     "facts": Field("object", "acts", "facts that may not stand in the leaf"),
-    "why": Field("text", "readings", "why the journal was read"),
+    "why": Field("text", "readings and other acts", "why it was done"),
+    "tagged": Field("array", "acts, when any", "[name of the kind, value] the act is found by"),
 }
 
 

@@ -6,7 +6,8 @@ are numbers in the database and must never be given another meaning.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from integrator import identifiers
 from integrator.security.keyring import Key, Keyring
@@ -33,14 +34,18 @@ KINDS: dict[int, tuple[str, str]] = {
     READ_OTHER: ("read-other", "another criterion somebody looked up in the journal"),
 }
 SUBJECT_KINDS = {"niss": NISS, "bce": BCE}
+VALUE_CHARS_MAX = 1_024
+"""What is longer is tagged by its beginning: the details keep no more of it either."""
 
 Tag = tuple[int, bytes]
+Tagged = tuple[int, str]
+"""(kind, value): what a tag is made of."""
 _PREFIX = {kind: f"integrator/tag/v1\n{name}\n".encode() for kind, (name, _) in KINDS.items()}
 
 
 def tag(key: Key, kind: int, value: str) -> Tag:
     """The tag of a value: HMAC-SHA-256 over version, name of the kind, and the value (UTF-8)."""
-    return kind, key.mac(_PREFIX[kind] + value.encode("utf-8", "replace"))
+    return kind, key.mac(_PREFIX[kind] + value[:VALUE_CHARS_MAX].encode("utf-8", "replace"))
 
 
 def maker(key: Key) -> Callable[[int, str], Tag]:
@@ -48,7 +53,7 @@ def maker(key: Key) -> Callable[[int, str], Tag]:
     mac, prefix = key.mac, _PREFIX
 
     def make(kind: int, value: str) -> Tag:
-        return kind, mac(prefix[kind] + value.encode("utf-8", "replace"))
+        return kind, mac(prefix[kind] + value[:VALUE_CHARS_MAX].encode("utf-8", "replace"))
 
     return make
 
@@ -69,3 +74,29 @@ def agent_value(manager: str, identifier: str) -> str:
 def dossier_value(source: str, dossier_id: str) -> str:
     """What a dossier is tagged by."""
     return f"{source}\n{dossier_id}"
+
+
+_KIND_OF = {name: kind for kind, (name, _) in KINDS.items()}
+
+
+def of_details(document: Mapping[str, Any], *, first: bool) -> list[Tagged]:
+    """What a record was tagged by, from its opened details; `first` where its leaf names no previous.
+
+    The counterpart of what the writer tags: for deleting and renewing the tags of a record.
+    """
+    found: list[Tagged] = []
+    agent, dossier = document.get("agent"), document.get("dossier")
+    if agent:
+        found.append((AGENT, agent_value(agent["manager"], agent["identifier"])))
+    if dossier:
+        found.append((DOSSIER, dossier_value(dossier["source"], dossier["id"])))
+    for kind, name in ((CONSUMER_TICKET, "consumer_ticket"), (INSCRIPTION, "inscription")):
+        if document.get(name):
+            found.append((kind, document[name]))
+    found += [(PROVIDER_TICKET, ticket) for ticket in document.get("provider_tickets", ())]
+    named = [(kind, value) for kind, value in document.get("subjects_request", ())]
+    answered = [(kind, value) for kind, value in document.get("subjects_response", ())]
+    subjects = [*named, *answered] if first else [pair for pair in answered if pair not in named]
+    found += [(SUBJECT_KINDS[kind], value) for kind, value in subjects if kind in SUBJECT_KINDS]
+    found += [(_KIND_OF[name], value) for name, value in document.get("tagged", ())]
+    return list(dict.fromkeys(found))

@@ -64,14 +64,13 @@ class Journal:
             raise ValueError("the exchange id must be a UUID in lower case")
         record_id = uuid_utils.uuid7()
         record_bytes = record_id.bytes
-        random = random_bytes(2 * SALT_BYTES)
+        salt = random_bytes(SALT_BYTES)
         withheld: dict[str, str] = {}
-        leaf = exchange_leaf(type_, context, str(record_id), now_us, random[SALT_BYTES:], withheld)
+        leaf = exchange_leaf(type_, context, str(record_id), now_us, salt, withheld)
         row, leaf["details"] = sealed_details.seal(
             self._details_key,
             record_bytes,
-            random[:SALT_BYTES],
-            sealed_details.exchange_details(context, random[SALT_BYTES:], self._subjects_max, withheld),
+            sealed_details.exchange_details(context, salt, self._subjects_max, withheld),
         )
         leaf_bytes = _leaf_bytes(leaf)
         return RecordRow(
@@ -114,6 +113,8 @@ class Journal:
         document: dict[str, Any] = {"actor": sealed_details.clip(actor), **dict(secrets or {})}
         if private:
             document["facts"] = private
+        if tagged:  # kept, so that a new index key can tag it anew
+            document["tagged"] = [[tags.KINDS[kind][0], value] for kind, value in dict.fromkeys(tagged)]
         require_canonical(document)
         leaf: dict[str, Any] = {
             "v": VERSION,
@@ -125,9 +126,7 @@ class Journal:
         }
         if public:
             leaf["facts"] = public
-        row, leaf["details"] = sealed_details.seal(
-            self._details_key, record_id.bytes, random_bytes(SALT_BYTES), document
-        )
+        row, leaf["details"] = sealed_details.seal(self._details_key, record_id.bytes, document)
         leaf_bytes = canonical(leaf)
         return RecordRow(
             record_id=record_id.bytes,
@@ -150,7 +149,8 @@ class Journal:
         make = self._tag
         first = context.previous is None
         found = _asker_tags(context, make) if first else []
-        subjects: Sequence[Subject] = context.subjects_request
+        # `tags.of_details` finds the same values in the details: change both together.
+        subjects: Sequence[Subject] = context.subjects_request[: self._subjects_max]
         if context.subjects_response:
             known = () if first else set(subjects)
             added = (s for s in context.subjects_response[: self._subjects_max] if s not in known)
@@ -158,7 +158,7 @@ class Journal:
         elif not first:
             subjects = ()
         kinds = tags.SUBJECT_KINDS
-        for subject in dict.fromkeys(subjects[: 2 * self._subjects_max]):
+        for subject in dict.fromkeys(subjects):
             kind = kinds.get(subject.kind)
             if kind is not None:
                 found.append(make(kind, subject.id))

@@ -22,18 +22,63 @@ documents = st.dictionaries(
 )
 
 
-@given(documents, st.binary(min_size=32, max_size=32))
-def test_what_is_opened_recomputes_the_commitment(document: dict[str, Any], salt: bytes) -> None:
-    row, commitment = details.seal(KEY, RECORD, salt, document)
+named = st.fixed_dictionaries(
+    {},
+    optional={
+        "payload_salt": texts,
+        "agent": st.fixed_dictionaries({"manager": texts, "identifier": texts}),
+        "subjects_request": st.lists(st.lists(texts, min_size=2, max_size=2), max_size=5),
+        "subjects_response": st.lists(st.lists(texts, min_size=2, max_size=2), max_size=5),
+        "actor": texts,
+    },
+)
+
+
+@given(documents | named)
+def test_what_is_opened_recomputes_the_commitment(document: dict[str, Any]) -> None:
+    row, commitment = details.seal(KEY, RECORD, document)
     opened = details.unseal(KEY, RECORD, row)
     assert opened.document == document
     assert opened.commitment == commitment
-    assert commitment == hashlib.sha256(salt + details.encode(document)).hexdigest()
+    digests = b"".join(part.digest for part in opened.parts)
+    assert commitment == hashlib.sha256(b"\x02" + digests).hexdigest()
+    assert len({part.salt for part in opened.parts}) == len(opened.parts)
+
+
+@given(named, st.sets(st.integers(0, 12)))
+def test_erased_parts_leave_the_commitment_and_nothing_else(document: dict[str, Any], gone: set[int]) -> None:
+    row, commitment = details.seal(KEY, RECORD, document)
+    opened = details.unseal(KEY, RECORD, row)
+    left = opened.without(lambda part: opened.parts.index(part) in gone)
+    again = details.unseal(KEY, RECORD, details.seal_parts(KEY, RECORD, left))
+    assert again.commitment == commitment
+    assert again.erased == len(gone & set(range(len(opened.parts))))
+    for number, (before, after) in enumerate(zip(opened.parts, again.parts, strict=True)):
+        assert after == (details.Part(before.digest, None) if number in gone else before)
+
+
+def test_rows_of_version_1_are_read_and_rekeyed() -> None:
+    opened = b"s" * 32 + b'{"agent":"nobody"}'
+    row = KEY.seal(opened, RECORD)
+    other = Key("details-2", "details", b"e" * 32)
+    for key, found in ((KEY, row), (other, details.reseal(KEY, other, RECORD, row))):
+        read = details.unseal(key, RECORD, found)
+        assert read.document == {"agent": "nobody"}
+        assert read.commitment == hashlib.sha256(opened).hexdigest()
+        assert read.parts == ()
+
+
+@given(named)
+def test_another_key_changes_neither_document_nor_commitment(document: dict[str, Any]) -> None:
+    other = Key("details-2", "details", b"e" * 32)
+    row, commitment = details.seal(KEY, RECORD, document)
+    again = details.unseal(other, RECORD, details.reseal(KEY, other, RECORD, row))
+    assert (again.document, again.commitment) == (document, commitment)
 
 
 @given(st.integers(0, 10_000))
 def test_any_altered_byte_is_noticed(position: int) -> None:
-    row, _ = details.seal(KEY, RECORD, b"s" * 32, {"a": "b"})
+    row, _ = details.seal(KEY, RECORD, {"a": "b"})
     altered = bytearray(row)
     altered[position % len(row)] ^= 1
     with pytest.raises(DetailsBroken):
@@ -42,31 +87,41 @@ def test_any_altered_byte_is_noticed(position: int) -> None:
 
 @pytest.mark.parametrize("length", [0, 5, 12, 20])
 def test_a_cut_row_is_noticed(length: int) -> None:
-    row, _ = details.seal(KEY, RECORD, b"s" * 32, {"a": "b"})
+    row, _ = details.seal(KEY, RECORD, {"a": "b"})
     with pytest.raises(DetailsBroken):
         details.unseal(KEY, RECORD, row[:length])
 
 
 def test_the_details_of_another_record_do_not_open() -> None:
-    row, _ = details.seal(KEY, RECORD, b"s" * 32, {"a": "b"})
+    row, _ = details.seal(KEY, RECORD, {"a": "b"})
     with pytest.raises(DetailsBroken, match="another record"):
         details.unseal(KEY, bytes(16), row)
 
 
 def test_another_key_does_not_open() -> None:
-    row, _ = details.seal(KEY, RECORD, b"s" * 32, {"a": "b"})
+    row, _ = details.seal(KEY, RECORD, {"a": "b"})
     with pytest.raises(DetailsBroken, match="details-2"):
         details.unseal(Key("details-2", "details", b"e" * 32), RECORD, row)
 
 
-def test_bytes_this_journal_did_not_write() -> None:
+@pytest.mark.parametrize(
+    ("opened", "associated"),
+    [
+        (b"s" * 32 + b"not json", RECORD),
+        (b"s" * 32 + b"\0\0\0\x08not json", RECORD + b"\x02"),
+        (b"s" * 32 + b"\0\0\0\x09[1]", RECORD + b"\x02"),
+        (b"s" * 32 + b"\0\0\0\x03[1]", RECORD + b"\x02"),
+        (b"s" * 33, RECORD + b"\x02"),
+    ],
+)
+def test_bytes_this_journal_did_not_write(opened: bytes, associated: bytes) -> None:
     with pytest.raises(DetailsBroken, match="not JSON"):
-        details.unseal(KEY, RECORD, KEY.seal(b"s" * 32 + b"not json", RECORD))
+        details.unseal(KEY, RECORD, KEY.seal(opened, associated))
 
 
 def test_equal_documents_have_unequal_rows_and_commitments() -> None:
-    first = details.seal(KEY, RECORD, b"1" * 32, {"a": "b"})
-    second = details.seal(KEY, RECORD, b"2" * 32, {"a": "b"})
+    first = details.seal(KEY, RECORD, {"a": "b"})
+    second = details.seal(KEY, RECORD, {"a": "b"})
     assert first[0] != second[0]
     assert first[1] != second[1]
 

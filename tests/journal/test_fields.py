@@ -48,7 +48,14 @@ def fullest(journal: Journal, keyring: Keyring, make_context: Callable[..., Cont
     return [
         small.record("completed", first, now_us=NOW, final=True),
         small.record("failed", later, now_us=NOW, final=True),
-        small.act("noise", "bus", {"count": 1, "other": 1}, now_us=NOW, secrets={"why": "because"}),
+        small.act(
+            "noise",
+            "bus",
+            {"count": 1, "other": 1},
+            now_us=NOW,
+            secrets={"why": "because"},
+            tagged=[(1, NISS)],
+        ),
     ]
 
 

@@ -172,7 +172,7 @@ async def test_details_sealed_anew_with_another_content(
     reader: Reader, store: FakeStore, keyring: Keyring, exchange: Context
 ) -> None:
     first = next(iter(store.records.values()))
-    row, _ = details.seal(keyring.get("details-1"), first.record_id, bytes(32), {"agent": "nobody"})
+    row, _ = details.seal(keyring.get("details-1"), first.record_id, {"agent": "nobody"})
     store.alter(first.record_id, details=row)
     assert (await problems(reader, exchange))[0] == "the details are not those the leaf commits to"
 
