@@ -126,14 +126,20 @@ class Compilation:
                 starting(scope, [one])
                 completing(scope, [one])
 
-    def _configurations(self, node: Node) -> list[Configuration]:
-        """What holds for a route: its file's elements, then the routeConfigurations."""
+    def _configurations(self, node: Node, *, templated: bool) -> list[Configuration]:
+        """What holds for a route: its file's elements, then the routeConfigurations.
+
+        Of the file's elements only the errorHandler holds for one made from a template, as in Camel.
+        """
         names = [name.strip() for name in node.text("routeConfigurationId").split(",") if name.strip()]
         for name in names:
             if not any(_fits(name, known) for known in self.shared):
                 node.problem("/routeConfigurationId", "route-configuration", f"there is no routeConfiguration {name}",
                              did_you_mean(name, self.shared) if self.shared else "Add it, or leave the name out.")  # fmt: skip
-        return [self.files[node.scope.source.file]] + [
+        own = self.files[node.scope.source.file]
+        if templated:
+            own = Configuration(own.scope, list(own.of("errorHandler")))
+        return [own] + [
             one
             for known, one in self.shared.items()
             if one.for_all or any(_fits(name, known) for name in names)
@@ -179,7 +185,7 @@ class Compilation:
         scope.route = self._identify(node)
         uri = scope.uri(start.text("uri"), start.options.get("parameters"), f"{pointer}/from")
         scope.start = uri.name if uri else ""
-        configurations = self._configurations(node)[templated:]
+        configurations = self._configurations(node, templated=templated)
         own = node.options.get("errorHandler")
         apply(scope, configurations, None if own is None else (own, f"{pointer}/errorHandler"))
         body = _intercepted(scope, starting(scope, configurations), start)
@@ -201,7 +207,7 @@ class Compilation:
         scope = start.scope
         inner = kamelets.calling(start, Route(scope.route, uri.name, body), uri.name)
         sink = Block(inner, is_waiting(inner))
-        made = kamelets.instance(start, uri.path, kamelets.given(uri), lambda: sink, "uri")
+        made = kamelets.instance(start, uri.path, kamelets.given(uri), lambda _route: sink, "uri")
         if made is None:
             return
         route, own, source = made

@@ -16,7 +16,7 @@ from integrator.engine import registry
 from integrator.engine.compiler import Node, Program
 from integrator.engine.exceptions import CAMEL, failure
 from integrator.engine.problems import did_you_mean
-from integrator.engine.sending import address, check_options
+from integrator.engine.sending import address, check_options, named_failure
 from integrator.engine.uris import Uri, parse
 from integrator.exchange import Exchange
 
@@ -134,6 +134,11 @@ class Computed:
         failed = len(problems) > before
         del problems[before:], uses[used:]  # they belong to the message, not to the route's compilation
         if poll is None or failed:
+            scheme = text.partition(":")[0]
+            parts = registry.COMPONENTS
+            if scheme.isalnum() and parts.find(scheme) is None and not parts.not_yet(scheme):
+                shown = text if "://" in text else text.replace(":", "://", 1)
+                raise named_failure(self._node, shown)
             raise failure(
                 CAMEL + "ResolveEndpointFailedException",
                 f"the computed endpoint of {self._node.spec.name} is none this route may poll",

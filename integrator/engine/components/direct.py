@@ -53,6 +53,7 @@ def compile(node: Node, uri: Uri) -> Run:  # noqa: A001 - every part has this fu
             )
         trail.depth += 1
         trail.entered += 1
+        pattern = exchange.pattern
         try:
             if route.body.waits:
                 await route.body.run(exchange)
@@ -60,5 +61,6 @@ def compile(node: Node, uri: Uri) -> Run:  # noqa: A001 - every part has this fu
                 route.body.run(exchange)
         finally:
             trail.depth -= 1
+            exchange.pattern = pattern  # setExchangePattern counts to the end of its route
 
     return call

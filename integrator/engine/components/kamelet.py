@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from integrator.engine import kamelets
-from integrator.engine.compiler import Node
+from integrator.engine.compiler import Node, Scope
 from integrator.engine.spec import Option, Spec
-from integrator.engine.steps import Run, nothing
+from integrator.engine.steps import Run, call, nothing
 from integrator.engine.uris import Uri
+from integrator.exchange import Exchange
 
 CONSUMES = True
 SPEC = Spec(
@@ -17,7 +18,7 @@ SPEC = Spec(
     "3.8",
     "kamelet:audit?level=high",
     options=(
-        Option("noErrorHandler", "Accepted; the caller's error handler always watches.", choices=("true",)),
+        Option("noErrorHandler", "Whether the caller alone deals with errors.", type="boolean", default=False),
         Option("block", "Accepted, without effect.", type="boolean"),
         Option("timeout", "Accepted, without effect.", type="integer"),
         Option("failIfNoConsumers", "Accepted, without effect.", type="boolean"),
@@ -37,11 +38,23 @@ def compile(node: Node, uri: Uri) -> Run:  # noqa: A001 - every part has this fu
             node.problem("/uri", "kamelet-sink", "kamelet:sink stands outside a routeTemplate",
                          "Use it in the steps of a routeTemplate.")  # fmt: skip
             return nothing
-        return scope.sink.run if scope.sink is not None else nothing
+        return _sink(scope)
     if uri.path == "source":
         node.problem(
             "/uri", "kamelet-sink", "kamelet:source is where a template starts", "Use it under from."
         )
         return nothing
     made = kamelets.instance(node, uri.path, kamelets.given(uri), None, "uri")
-    return nothing if made is None else kamelets.calling(node, made[0])
+    return nothing if made is None else kamelets.calling(node, made[0], uri.name.replace("://", ":", 1))
+
+
+def _sink(scope: Scope) -> Run:
+    if scope.sink is None:
+        return nothing
+    body, name = scope.sink, f"kamelet://sink?routeId={scope.route}"
+
+    async def call_sink(exchange: Exchange) -> None:
+        exchange.history[0].endpoint = name
+        await call(body.run, body.waits, exchange)
+
+    return call_sink

@@ -29,5 +29,7 @@ def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
     if uri is None:
         return nothing
     node.scope.note_use(f"kamelet:{uri.path}", f"{node.pointer}/name")
-    made = kamelets.instance(node, uri.path, kamelets.given(uri), node.steps, "name")
-    return nothing if made is None else kamelets.calling(node, made[0])
+    made = kamelets.instance(
+        node, uri.path, kamelets.given(uri), lambda route: kamelets.nested(node, route), "name"
+    )
+    return nothing if made is None else kamelets.calling(node, made[0], f"kamelet:{node.text('name')}")

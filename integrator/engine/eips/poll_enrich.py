@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable
 from integrator.engine import durations
 from integrator.engine.children import copy_results, has_ended, settle
 from integrator.engine.compiler import Expression, Node
-from integrator.engine.exceptions import CAMEL, JavaException, failure
+from integrator.engine.exceptions import JavaException
 from integrator.engine.javatypes import to_text
 from integrator.engine.names import variables_of
 from integrator.engine.polling import Computed, Poll, note_polled, poller
 from integrator.engine.spec import Option, Spec
 from integrator.engine.steps import Run, nothing
-from integrator.engine.strategies import OPTION, REFUSED, Fold, Grouped, Joined, Latest, combine, folding
+from integrator.engine.strategies import OPTION, REFUSED, Fold, Latest, combine, folding
 from integrator.exchange import Exchange
 
 SPEC = Spec(
@@ -153,12 +153,6 @@ def _take(exchange: Exchange, made: Exchange | None) -> None:
 
 
 def _combine(exchange: Exchange, made: Exchange | None, fold: Callable[[Exchange], Fold]) -> None:
-    how = fold(exchange)
-    if made is None:
-        if isinstance(how, (Grouped, Joined)):
-            missing = failure("java.lang.NullPointerException", "there is no message to aggregate")
-            raise failure(CAMEL + "CamelExchangeException", "Error occurred during aggregation", missing)
-        return
-    answer = combine(how, exchange, made)
+    answer = combine(fold(exchange), exchange, made)
     if answer is not exchange:
         copy_results(exchange, answer)

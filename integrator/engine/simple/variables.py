@@ -75,6 +75,8 @@ def _keyed(match: re.Match[str]) -> Expression:
         return lambda _exchange: None  # Camel takes `a][b` for one name
     if name == "size" and what.endswith("s") and not match["path"]:
         return _sizes[what]
+    if what.startswith("variable") and name.startswith("header:") and match["path"]:
+        return _reader(what, f"{name}{match['path']}".strip())  # variableReceive's name for a header
     reader = _reader(what, name.strip())
     if not match["path"]:
         return reader
