@@ -72,7 +72,8 @@ class Services:
     The limits of one exchange: how deep routes call each other and how often, how many children it may
     have in all, how often a loop turns, how often a step is tried again, how many parts run side by side,
     how long it may be delayed at once (seconds), how many messages wait for a `seda:` route or a throttle,
-    how many keys an idempotent consumer remembers.
+    how many keys an idempotent consumer remembers, how many messages one group of an aggregate has, how many
+    groups and messages in all an aggregate keeps in memory, how long a route that stops waits (seconds).
     """
 
     sender: Sender = field(default_factory=NoSender)
@@ -94,3 +95,7 @@ class Services:
     longest_delay: float = 3_600.0
     waiting: int = 1_000
     keys_kept: int = 100_000
+    bodies_grouped: int = 100_000
+    groups_kept: int = 10_000
+    groups_bodies: int = 200_000
+    stop_seconds: float = 10.0

@@ -7,24 +7,65 @@ a failed child is the strategy's affair: the grouping ones keep what the first c
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import uuid_utils
+
 from integrator.engine.children import adopt
-from integrator.engine.compiler import Node
+from integrator.engine.compiler import Bean, Node
 from integrator.engine.elements.beans import named
 from integrator.engine.javatypes import JavaList, to_text
 from integrator.engine.problems import did_you_mean
 from integrator.engine.spec import Option
-from integrator.exchange import Exchange
+from integrator.exchange import Exchange, Message, Overloaded
 
 AGGREGATE = "org.apache.camel.processor.aggregate."
-_SUFFIX = "AggregationStrategy"
+SUFFIX = "AggregationStrategy"
 OPTION = Option(
     "aggregationStrategy",
     "How results become one: `#class:` and a class of Camel, or `#` and the name of a bean.",
     example=f"#class:{AGGREGATE}GroupedBodyAggregationStrategy",
 )
 _GROUPED = "CamelGroupedExchange"
+_PIECES = 4_096
+
+
+class Buffer:
+    """A java.lang.StringBuffer: filled piece by piece, without copying what it has."""
+
+    java_class = "java.lang.StringBuffer"
+    __slots__ = ("_joined", "_pieces")
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self._joined: list[str] = []
+
+    def add(self, text: str | None, delimiter: str) -> None:
+        """Append a text after a delimiter; null adds neither."""
+        if text is None:
+            return
+        if delimiter:
+            self._pieces.append(delimiter)
+        self._pieces.append(text)
+        if len(self._pieces) >= _PIECES:  # many small texts cost more than one large one
+            self._joined.append("".join(self._pieces))
+            self._pieces.clear()
+
+    def __str__(self) -> str:
+        return "".join((*self._joined, *self._pieces))
+
+
+def holder(new: Exchange) -> Exchange:
+    """An empty exchange beside one, as Camel's strategies make for lists of exchanges."""
+    made = Exchange(
+        Message(conversions=new.message.conversions),
+        exchange_id=str(uuid_utils.uuid7()),
+        context=new.context,
+        pattern=new.pattern,
+    )
+    made.history = [replace(new.history[0], handled=False, after=[])]
+    return made
 
 
 class Fold:
@@ -81,42 +122,51 @@ class Original(Fold):
 
 
 class Grouped(Fold):
-    """A list of the children's bodies, in the first child."""
+    """A list of the children's bodies, in the first child; at most so many."""
 
-    def __init__(self, parent: Exchange) -> None:
+    def __init__(self, parent: Exchange, most: int = 100_000) -> None:
         super().__init__(parent)
         self.values: list[Any] = JavaList()
+        self.most = most
 
     def value(self, new: Exchange) -> Any:
         """What is kept of a child."""
         return new.message.body
 
     def add(self, new: Exchange) -> None:
-        """Take one more child."""
+        """Take one more child. Raises Overloaded where there are too many."""
         found = self.value(new)
         if found is not None:
+            if len(self.values) >= self.most:
+                raise grouping_full(self.most)
             self.values.append(found)
         if self.answer is None:
-            self.answer = new
+            self.answer = self.first(new)
+
+    def first(self, new: Exchange) -> Exchange:
+        """The exchange that gets the list."""
+        return new
 
     def finish(self) -> None:
         """Make the answer."""
         if self.answer is not None:
-            message = self.answer.message.copy()  # the list may hold the message itself
-            message.body = self.values
-            self.answer.message = message
+            self.answer.message.body = self.values
 
 
 class GroupedExchange(Grouped):
-    """A list of the children themselves."""
+    """A list of the children themselves, in an empty exchange."""
+
+    def first(self, new: Exchange) -> Exchange:
+        """The exchange that gets the list."""
+        return holder(new)
 
     def value(self, new: Exchange) -> Any:
         """What is kept of a child."""
         return new
 
 
-class GroupedMessage(Grouped):
-    """A list of the children's messages."""
+class GroupedMessage(GroupedExchange):
+    """A list of the children's messages, in an empty exchange."""
 
     def value(self, new: Exchange) -> Any:
         """What is kept of a child."""
@@ -124,23 +174,23 @@ class GroupedMessage(Grouped):
 
 
 class Joined(Fold):
-    """One text of the children's bodies."""
+    """One text of the children's bodies. As in Camel, a child without a body adds nothing, not even a delimiter."""
 
     def __init__(self, parent: Exchange, delimiter: str = "") -> None:
         super().__init__(parent)
-        self.texts: list[str] = []
+        self.buffer = Buffer()
         self.delimiter = delimiter
 
     def add(self, new: Exchange) -> None:
         """Take one more child."""
-        self.texts.append(to_text(new.message.body) or "")
+        self.buffer.add(to_text(new.message.body), "" if self.answer is None else self.delimiter)
         if self.answer is None:
             self.answer = new
 
     def finish(self) -> None:
         """Make the answer."""
         if self.answer is not None:
-            self.answer.message.body = self.delimiter.join(self.texts)
+            self.answer.message.body = str(self.buffer)
 
 
 class Sharing(Fold):
@@ -198,27 +248,56 @@ def folding(node: Node, default: type[Fold]) -> Folding:
     bean = named(node, OPTION.name)
     if bean is None:
         return default
-    kind = _KINDS.get(bean.java_class.removeprefix(AGGREGATE).removesuffix(_SUFFIX))
+    kind = _KINDS.get(bean.java_class.removeprefix(AGGREGATE).removesuffix(SUFFIX))
     if kind is None:
-        known = [f"{AGGREGATE}{name}{_SUFFIX}" for name in _KINDS]
+        known = [f"{AGGREGATE}{name}{SUFFIX}" for name in _KINDS]
         node.problem("/aggregationStrategy", "bean", f"the engine has no aggregation strategy {bean.java_class}",
                      did_you_mean(bean.java_class, known))  # fmt: skip
         return default
     if kind is Joined:
-        delimiter = str(bean.properties.get("delimiter", ""))
+        delimiter = delimiter_of(node, bean)
         return lambda parent: Joined(parent, delimiter)
+    if issubclass(kind, Grouped):
+        collecting, most = kind, node.scope.services.bodies_grouped
+        return lambda parent: collecting(parent, most)
     return kind
 
 
-def combine(fold: Fold, old: Exchange, new: Exchange) -> Exchange:
-    """The answer where one resource enriches an exchange: `enrich` and `pollEnrich` of Camel."""
+def delimiter_of(node: Node, bean: Bean) -> str:
+    """The delimiter of a StringAggregationStrategy; notes what else a strategy's bean says."""
+    for name in bean.properties:
+        if name != "delimiter" or not bean.java_class.endswith("StringAggregationStrategy"):
+            node.problem(f"/{OPTION.name}", "bean", f"{bean.java_class} has no property {name} here",
+                         "Only StringAggregationStrategy has one: delimiter.")  # fmt: skip
+    return str(bean.properties.get("delimiter", ""))
+
+
+def grouping_full(most: int) -> Overloaded:
+    """The error of a group with too many messages."""
+    return Overloaded(
+        f"a group has more than {most} messages: complete it earlier, by a size or a predicate",
+        reason="aggregation-full",
+    )
+
+
+def combine(fold: Fold, old: Exchange, new: Exchange | None) -> Exchange:
+    """The answer where one resource enriches an exchange: `enrich` and `pollEnrich` of Camel.
+
+    Strategies that make lists and texts only gather there: nobody tells them that the last one came.
+    """
+    if isinstance(fold, Joined):
+        kept = old.properties.get(_GROUPED)
+        buffer = kept if isinstance(kept, Buffer) else Buffer()
+        old.properties[_GROUPED] = buffer
+        buffer.add(None if new is None else to_text(new.message.body), fold.delimiter)
+        return old
     if isinstance(fold, Grouped):
         kept = old.properties.get(_GROUPED)
-        old.properties[_GROUPED] = JavaList([*(kept if isinstance(kept, list) else ()), fold.value(new)])
+        found = None if new is None else fold.value(new)
+        listed = [*(kept if isinstance(kept, list) else ()), *(() if found is None else (found,))]
+        old.properties[_GROUPED] = JavaList(listed)
         return old
-    if isinstance(fold, Joined):
-        body = to_text(old.message.body) or ""
-        old.message.body = fold.delimiter.join((body, to_text(new.message.body) or ""))
+    if new is None:
         return old
     fold.answer = old
     fold.add(new)

@@ -7,14 +7,6 @@ refused before a message comes where Camel fails on the message; and that no ent
 from __future__ import annotations
 
 NOT_YET: dict[str, str] = {
-    "aggregate-controller-forceCompletion": "the step aggregate",
-    "aggregate-fromBatch": "the step aggregate",
-    "aggregate-inout-reply": "the step aggregate",
-    "aggregate-interval": "the step aggregate",
-    "aggregate-predicate-eager": "the step aggregate",
-    "aggregate-predicate": "the step aggregate",
-    "aggregate-sizeExpression": "the step aggregate",
-    "aggregate-timeout": "the step aggregate",
     "bean-missing": "the step bean",
     "bean-type": "the step bean",
     "bean-yaml-groovy": "script of a bean needs Java",

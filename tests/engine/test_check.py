@@ -21,7 +21,7 @@ WRONG = """\
         - to: direct:nowhere
         - to: kafka:topic
         - to: httpx:there
-        - aggregate: {}
+        - transacted: {}
         - choice: {when: [{simple: '${header.a} ==1', steps: []}]}
 - route:
     id: one
@@ -141,7 +141,7 @@ def test_each_kind_of_mistake(step: str, rule: str) -> None:
         ("- just text", "element"),
         ("- route: {id: a}", "missing-option"),
         ("- route: {id: a, from: {uri: direct:a}}", "missing-option"),
-        ("- route: {id: a, from: {uri: 'timer:x', steps: []}}", "consumer"),
+        ("- route: {id: a, from: {uri: 'kafka:x', steps: []}}", "consumer"),
         ("- route: {id: a, errorHandler: {refErrorHandler: x}, from: {uri: direct:a, steps: []}}", "not-yet"),
         ("- from: {uri: direct:a, steps: [{to: direct:b}], nosuch: 1}", "unknown-option"),
         ("- route: text", "options"),

@@ -130,9 +130,11 @@ async def _settled(case: Case, mocks: Mocks) -> None:
     wanted: Mapping[str, int] = case.data.get("counts", {})
     loop = asyncio.get_running_loop()
     ends = loop.time() + case.data.get("timeoutMs", 15_000) / 1_000
-    while loop.time() < ends and any(
-        len(mocks.received.get(name, ())) < count for name, count in wanted.items()
-    ):
+
+    def lacking() -> bool:
+        return any(len(mocks.received.get(name, ())) < count for name, count in wanted.items())
+
+    while lacking() and loop.time() < ends:  # noqa: ASYNC110 - the time that passes is not real
         await asyncio.sleep(0.01)
     await asyncio.sleep(case.data.get("settleMs", 0) / 1_000)
 
