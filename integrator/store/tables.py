@@ -272,3 +272,62 @@ process = Table(
     _word("site_hash", nullable=True),
     PrimaryKeyConstraint("process_id"),
 )
+
+# Background work that goes through the details in the order of their ids: how far it came. The names
+# `retention/<class>` are the classes known; `rekey` is there while keys are being replaced.
+upkeep = Table(
+    "upkeep",
+    metadata,
+    _word("name"),
+    _word("target"),
+    _blob("done"),
+    PrimaryKeyConstraint("name"),
+)
+
+legal_hold = Table(
+    "legal_hold",
+    metadata,
+    _word("hold_id"),
+    _word("kind"),
+    _word("key_id"),
+    _blob("sealed"),
+    _time("from_us"),
+    _time("until_us"),
+    _time("placed_us"),
+    _time("lifted_us", nullable=True),
+    PrimaryKeyConstraint("hold_id"),
+    CheckConstraint("kind IN ('subject', 'exchange', 'party', 'flow')", name="kind_known"),
+)
+
+epoch = Table(
+    "epoch",
+    metadata,
+    Column("number", Integer, nullable=False, autoincrement=False),
+    _word("origin"),
+    Column("kept_size", BigInteger, nullable=False),
+    Column("lost_size", BigInteger, nullable=False),
+    _blob("lost_note"),
+    _time("begun_us"),
+    PrimaryKeyConstraint("number"),
+    CheckConstraint("number >= 2", name="number_range"),
+    CheckConstraint("kept_size <= lost_size", name="sizes_ordered"),
+)
+
+vault_key = Table(
+    "vault_key",
+    metadata,
+    _word("month"),
+    _word("key_id"),
+    _blob("sealed"),
+    PrimaryKeyConstraint("month"),
+)
+
+vault = Table(
+    "vault",
+    metadata,
+    _id("record_id"),
+    _word("month"),
+    _blob("wrapped"),
+    _blob("sealed"),
+    PrimaryKeyConstraint("record_id"),
+)

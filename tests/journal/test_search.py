@@ -110,6 +110,7 @@ async def test_every_reading_is_recorded_with_who_why_and_what_kind(
     ]
     for record in readings(store):
         document = details.unseal(keyring.get("details-1"), record.record_id, record.details or b"").document
+        assert document.pop("tagged", None) in (None, [["read-subject", f"subject\n{NISS}"]])
         assert document == {"actor": "cli:auditor", "why": "complaint 2026/17"}
         assert b"auditor" not in record.leaf
 

@@ -11,9 +11,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from integrator.store import postgres_batch, sqlite_batch, statements
+from integrator.store import postgres_batch, retention, sqlite_batch, statements
 from integrator.store.location import locate
 from integrator.store.tables import metadata
+
+EVERY = statements.ALL | retention.ALL
+"""The texts both databases run, of all modules."""
 
 
 def texts(module: object) -> dict[str, str]:
@@ -33,7 +36,7 @@ def test_sqlite_prepares_every_text(tmp_path: Path) -> None:
     connection = migrated_sqlite(tmp_path)
     for statement in sqlite_batch.PREPARE:
         connection.execute(statement)
-    for text in statements.ALL.values():
+    for text in EVERY.values():
         plain = text.replace("%s", "?")
         connection.execute(f"EXPLAIN {plain}", [None] * plain.count("?"))
     for text in texts(sqlite_batch).values():
@@ -54,7 +57,7 @@ def test_postgres_prepares_every_text(postgres_url: str, tmp_path: Path) -> None
 
     migrate(postgres_url, tmp_path)
     with psycopg.connect(postgres_url, autocommit=True) as connection:
-        for number, text in enumerate([*statements.ALL.values(), *texts(postgres_batch).values()]):
+        for number, text in enumerate([*EVERY.values(), *texts(postgres_batch).values()]):
             places: dict[str, int] = {}
 
             def place(match: re.Match[str], places: dict[str, int] = places) -> str:
@@ -66,7 +69,7 @@ def test_postgres_prepares_every_text(postgres_url: str, tmp_path: Path) -> None
 
 
 def test_no_table_is_without_a_statement() -> None:
-    everything = " ".join([*statements.ALL.values(), sqlite_batch.PREPARE[1], *texts(sqlite_batch).values()])
+    everything = " ".join([*EVERY.values(), sqlite_batch.PREPARE[1], *texts(sqlite_batch).values()])
     unused = [name for name in metadata.tables if not re.search(rf"\b{name}\b", everything)]
     assert unused == []
 
