@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from io import BufferedReader
 from typing import Any, ClassVar
 
 from lxml import etree
@@ -199,6 +200,33 @@ class Conversions:
     dump_json: Callable[[Any], bytes]
 
 
+class StreamBody:
+    """A body outside memory that can be read any number of times; `engine.spool` makes them.
+
+    A body like bytes for whoever converts it; what reads it piece by piece uses `chunks` or `open`.
+    """
+
+    __slots__ = ("__weakref__",)
+    java_class: ClassVar[str] = "org.apache.camel.StreamCache"
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        raise NotImplementedError
+
+    def open(self) -> BufferedReader:
+        """A new reader from the first byte."""
+        raise NotImplementedError
+
+    def chunks(self) -> Iterator[bytes]:
+        """Its bytes, piece by piece."""
+        raise NotImplementedError
+
+    def read(self) -> bytes:
+        """All of it in memory. Raises Overloaded where that is more than a step may take at once."""
+        raise NotImplementedError
+
+
 class Message:
     """A body with headers. Each conversion of a body is done once and kept until it is replaced."""
 
@@ -215,7 +243,7 @@ class Message:
 
     @property
     def body(self) -> Any:
-        """The body as it was set: bytes, str, an lxml element, or JSON-like data."""
+        """The body as it was set: bytes, str, an lxml element, JSON-like data, or a StreamBody."""
         return self._body
 
     @body.setter
@@ -231,6 +259,8 @@ class Message:
     def as_bytes(self) -> bytes:
         """The body as bytes: UTF-8 for text and XML, compact JSON for data; b"" for no body."""
         if self._raw is Message._ABSENT:
+            if isinstance(self._body, StreamBody):
+                return self._body.read()  # not kept: it was put on disk to be out of memory
             self._raw = self._to_bytes()
         raw: bytes = self._raw
         return raw
@@ -242,9 +272,12 @@ class Message:
                 self._text = self._body
             else:
                 try:
-                    self._text = self.as_bytes().decode("utf-8")
+                    decoded = self.as_bytes().decode("utf-8")
                 except UnicodeDecodeError as error:
                     raise InvalidRequest("the body is not UTF-8", reason="encoding") from error
+                if isinstance(self._body, StreamBody):
+                    return decoded
+                self._text = decoded
         text: str = self._text
         return text
 
@@ -262,7 +295,7 @@ class Message:
         """The body as JSON data, parsed by the hardened parser. Raises InvalidRequest."""
         if self._json is Message._ABSENT:
             body = self._body
-            if isinstance(body, (bytes, str)):
+            if isinstance(body, (bytes, str, StreamBody)):
                 self._json = self.conversions.parse_json(self.as_bytes())
             elif isinstance(body, etree._Element):
                 raise InvalidRequest("the body is XML, not JSON", reason="not-json")
@@ -357,7 +390,7 @@ class Context:
     flow: str
     site: str  # content hash of the compiled site, hex
     kind: str = "request-reply"  # request-reply | event
-    entry: str = "rest"  # rest | soap | cli | delivery
+    entry: str = "rest"  # rest | soap | consume | cli | delivery
     party: str | None = None
     organisation: str | None = None  # BCE number of the consumer, 10 digits
     certificate: str | None = None  # sha256:<hex> of the client certificate
@@ -389,6 +422,9 @@ class Context:
     replied_us: int | None = None
     deadline: float | None = None  # loop.time() after which nobody waits any more
     previous: bytes | None = None  # leaf hash of the exchange's previous record
+    arrival: Mapping[str, Any] | None = (
+        None  # of what the bus fetched: uri, kind of body, headers, properties
+    )
     legs: list[Leg] = field(default_factory=list)
 
 

@@ -17,7 +17,7 @@ import orjson
 from lxml import etree
 
 from integrator.engine.exceptions import JavaException, failure
-from integrator.exchange import IntegratorError, InvalidRequest
+from integrator.exchange import IntegratorError, InvalidRequest, StreamBody
 
 NODES = "com.fasterxml.jackson.databind.node."
 
@@ -140,6 +140,8 @@ def _text(value: Any) -> str:
         return format(value, "f")
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
+    if isinstance(value, StreamBody):
+        return value.read().decode("utf-8", "replace")
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%a %b %d %H:%M:%S UTC %Y")
     return _structure_text(value)
@@ -301,7 +303,7 @@ def _integer(type_name: str) -> Callable[[Any], Any]:
             return value
         if isinstance(value, (float, Decimal)):
             return int(value)
-        if isinstance(value, (str, bytes)):
+        if isinstance(value, (str, bytes, StreamBody)):
             text = _text(value)
             try:
                 return _java_int(text)
@@ -350,6 +352,8 @@ def _boolean(value: Any) -> Any:
 def _bytes(value: Any) -> Any:
     if value is None or isinstance(value, bytes):
         return value
+    if isinstance(value, StreamBody):
+        return value.read()
     if isinstance(value, str):
         return value.encode("utf-8")
     if isinstance(value, etree._Element):
@@ -391,6 +395,8 @@ _CONVERTERS: dict[str, Callable[[Any], Any]] = {
 
 def json_input(value: Any, parse: Callable[[bytes], Any]) -> Any:
     """JSON data of a header, property or body. Raises JavaException where it is not JSON."""
+    if isinstance(value, StreamBody):
+        value = value.read()
     if isinstance(value, (str, bytes)):
         data = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
         try:
@@ -424,6 +430,8 @@ def type_converter(type_name: str, parse_xml: Callable[[bytes], Any]) -> Callabl
 
 def _stream(type_name: str) -> Callable[[Any], Any]:
     def convert(value: Any) -> Any:
+        if isinstance(value, StreamBody):
+            return value
         try:
             return _bytes(value)
         except JavaException:
@@ -438,6 +446,8 @@ def _document(type_name: str, parse_xml: Callable[[bytes], Any]) -> Callable[[An
             return value
         if isinstance(value, NodeList) and len(value) == 1 and not isinstance(value[0], str):
             return value[0]
+        if isinstance(value, StreamBody):
+            value = value.read()
         if not isinstance(value, (str, bytes)):
             raise cannot_convert(value, type_name)
         try:

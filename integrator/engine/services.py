@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from integrator.engine.spool import Spooling
 from integrator.exchange import AdapterAnswer, Context, Conversions, Exchange, now_us
 from integrator.security.parsers import CONVERSIONS
 
@@ -67,7 +68,7 @@ class Services:
     microseconds since the epoch; `log` takes level, text, route id and line; `personal` keeps values of
     messages out of logs and of error texts (I5); `placeholders` fill `{{name}}`; `adapters` are the ids
     dynamic URIs may name (None: the sender decides alone); `mocks` collects what `mock:` receives; `sleep`
-    waits so many seconds (delays, redeliveries).
+    waits so many seconds (delays, redeliveries); `spooling` keeps large bodies out of memory.
 
     The limits of one exchange: how deep routes call each other and how often, how many children it may
     have in all, how often a loop turns, how often a step is tried again, how many parts run side by side,
@@ -99,3 +100,4 @@ class Services:
     groups_kept: int = 10_000
     groups_bodies: int = 200_000
     stop_seconds: float = 10.0
+    spooling: Spooling = field(default_factory=Spooling)

@@ -26,6 +26,12 @@ class Limits:
     answer_body_bytes: int = 8_388_608
     answer_header_bytes: int = 32_768
 
+    # large bodies inside routes: past the first on disk, past the others refused
+    spool_memory_bytes: int = 1_048_576
+    spool_whole_bytes: int = 67_108_864
+    spool_body_bytes: int = 1_073_741_824
+    spool_total_bytes: int = 4_294_967_296
+
     # time
     head_seconds: float = 10.0
     exchange_seconds: float = 30.0
