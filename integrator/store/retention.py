@@ -22,7 +22,7 @@ FROM details d JOIN record r ON r.record_id = d.record_id
 DETAILS_AFTER = _DETAILED + "WHERE d.record_id > %s AND d.record_id < %s ORDER BY d.record_id LIMIT %s"
 DETAILS_OF_EXCHANGE = _DETAILED + "WHERE r.exchange_id = %s ORDER BY d.record_id"
 COUNT_DETAILS = "SELECT count(*) FROM details WHERE record_id > %s AND record_id < %s"
-DROP_DETAILS = "DELETE FROM details WHERE record_id = %s AND sealed = %s"
+DROP_DETAILS = "DELETE FROM details WHERE record_id = %s"
 # Only while the row is what was read: a part erased meanwhile must not come back.
 CHANGE_DETAILS = "UPDATE details SET key_id = %s, sealed = %s WHERE record_id = %s AND sealed = %s"
 DROP_TAG = f"""{_RUNS}
@@ -193,6 +193,12 @@ class RetentionStore:
     async def holds(self) -> list[HoldRow]:
         """All holds, those lifted too, newest first."""
         return [HoldRow(*row) for row in await self._sql.rows(HOLDS)]
+
+    # --- the vault ---
+
+    async def vault_keys(self) -> list[tuple[str, str, bytes]]:
+        """(month, id of the key it is sealed with, sealed key) of every month of the vault."""
+        return [(month, key_id, sealed) for month, key_id, sealed in await self._sql.rows(VAULT_KEYS)]
 
     # --- keys ---
 
