@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 import uuid_utils
 
 from integrator.exchange import Agent, Context, Dossier, ErrorInfo, Leg, Subject
+from integrator.journal.anchor import Anchor
 from integrator.journal.logkey import LogKey
 from integrator.journal.writer import Journal
 from integrator.security.keyring import PURPOSES, Key, Keyring
+from integrator.security.limits import DEFAULT
+from integrator.store.api import Store
+from integrator.store.migrate import migrate
+from integrator.store.open import open_store
 from tests.journal.fake_store import FakeStore
 
 NOW = 1_790_000_000_000_000
@@ -106,3 +113,39 @@ def answered() -> Callable[[Context, bytes], Context]:
 @pytest.fixture
 def failed() -> ErrorInfo:
     return ErrorInfo("provider-fault", "SOA5100000", "provider")
+
+
+# --- real stores ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    found = "sqlite:///bus.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    migrate(found, tmp_path)
+    return found
+
+
+@pytest.fixture
+async def opening(url: str, tmp_path: Path) -> AsyncIterator[Callable[[], Any]]:
+    """Open another store on this test's database, as a process of its own; closed at the end."""
+    async with AsyncExitStack() as stack:
+
+        async def open_it() -> tuple[Store, bytes]:
+            process_id = uuid_utils.uuid7().bytes
+            store = open_store(url, limits=DEFAULT, process_id=process_id, data_dir=tmp_path)
+            await store.open()
+            stack.push_async_callback(store.close)
+            return store, process_id
+
+        yield open_it
+
+
+@pytest.fixture
+async def real(opening: Callable[[], Any]) -> Store:
+    store: Store = (await opening())[0]
+    return store
+
+
+@pytest.fixture
+def anchor(tmp_path: Path) -> Anchor:
+    return Anchor(tmp_path / "other-volume" / "journal.anchor", LOG_KEY.origin)

@@ -7,14 +7,11 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import pytest
-import uuid_utils
 
 from integrator.exchange import Context, Subject
 from integrator.journal import checkpoint as checkpoints
@@ -33,60 +30,13 @@ from integrator.store.open import open_store
 from integrator.store.units import Conflict, Unit
 from tests.journal.conftest import LOG_KEY, NISS, NOW
 from tests.journal.log_files import files, write
+from tests.journal.stores import exchange, sealed
 
 Make = Callable[..., Context]
 Answered = Callable[[Context, bytes], Context]
 Clock = Callable[[], int]
 WHO = {"actor": "cli:auditor", "why": "complaint 2026/17"}
 ORIGIN = "bus.example/journal"
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    found = "sqlite:///bus.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-    migrate(found, tmp_path)
-    return found
-
-
-@pytest.fixture
-async def opening(url: str, tmp_path: Path) -> AsyncIterator[Callable[[], Any]]:
-    """Open another store on this test's database, as a process of its own; closed at the end."""
-    async with AsyncExitStack() as stack:
-
-        async def open_it() -> tuple[Store, bytes]:
-            process_id = uuid_utils.uuid7().bytes
-            store = open_store(url, limits=DEFAULT, process_id=process_id, data_dir=tmp_path)
-            await store.open()
-            stack.push_async_callback(store.close)
-            return store, process_id
-
-        yield open_it
-
-
-@pytest.fixture
-async def real(opening: Callable[[], Any]) -> Store:
-    store: Store = (await opening())[0]
-    return store
-
-
-@pytest.fixture
-def anchor(tmp_path: Path) -> Anchor:
-    return Anchor(tmp_path / "other-volume" / "journal.anchor", ORIGIN)
-
-
-async def exchange(store: Store, journal: Journal, context: Context, answered: Answered) -> Context:
-    first = journal.record("received", context, now_us=NOW, final=False)
-    assert await store.commit(Unit(records=[first])) is None
-    last = journal.record("completed", answered(context, first.leaf_hash), now_us=NOW + 9, final=True)
-    assert await store.commit(Unit(records=[last])) is None
-    return context
-
-
-async def sealed(store: Store, anchor: Anchor, clock: Clock) -> Sealer:
-    sealer = Sealer(store, anchor, LOG_KEY, clock, batch=3)
-    assert await sealer.prepare()
-    await sealer.seal_pending()
-    return sealer
 
 
 async def test_write_seal_search_check(
