@@ -27,6 +27,7 @@ from integrator.engine.languages.jq import compile_jq, first_or_null
 from integrator.exchange import now_us
 from integrator.foundations import Foundations, StartRefusedError
 from integrator.gateway.app import Gateway
+from integrator.gateway.consumers import Consumers
 from integrator.gateway.delivery import DeliveryHandler
 from integrator.gateway.runtime import Routes, Runtime, Tools
 from integrator.gateway.transparency import LogAccess
@@ -60,6 +61,7 @@ class Bus:
     gateway: Gateway
     broker: Broker
     relay: Relay
+    consumers: Consumers
 
     def __init__(self, base: Foundations) -> None:
         self.base, self.options = base, base.options
@@ -110,6 +112,7 @@ class Bus:
             raise StartRefusedError(str(error)) from error
         self.relay.start()
         self.gateway.start()
+        self.consumers.start(self.runtime)
         self._spawn("sealer", self.sealer.run())
         self._spawn("beat", self._beat())
         self._spawn("housekeeping", self._housekeeping())
@@ -117,10 +120,12 @@ class Bus:
         gc.freeze()  # what lives as long as the process is not looked at again
 
     async def stop(self) -> None:
-        """End in good order: running exchanges, queues, what is unsealed; then say it was clean."""
+        """End in good order: consumers, running exchanges, queues, what is unsealed; then say it was clean."""
+        await self.consumers.pause()
         clean = await self.gateway.stop()
         await self.relay.stop()
         await self.broker.stop()
+        await self.consumers.stop()
         self.sealer.stop()
         for task in self._tasks:
             if task.get_name() != "sealer":
@@ -147,6 +152,7 @@ class Bus:
             log_access=LogAccess(options.log_tiles == "public", self.control_token),
             mounted=LazyPortal(self.control(lambda: self.runtime.site)) if options.control_plane else None,
         )
+        self.consumers = Consumers(self.gateway.plane, base.store, _jq)
         handler = DeliveryHandler(
             base.store,
             base.journal,
@@ -209,7 +215,7 @@ class Bus:
                 raise SiteRefusedError([_problem(text) for text in error.problems]) from error
             await self._record_activation(site, data)
             if runtime is not None:
-                self._swap(runtime)
+                await self._swap(runtime)
             return site.hash, True
 
     async def _record_activation(self, site: CompiledSite, data: bytes) -> None:
@@ -236,13 +242,14 @@ class Bus:
                 _LOG.error("site-not-followed", site=active, problems=problems, exc_info=error)
                 return
             self._not_followed = None
-            self._swap(runtime)
+            await self._swap(runtime)
 
-    def _swap(self, runtime: Runtime) -> None:
+    async def _swap(self, runtime: Runtime) -> None:
         # Running exchanges hold the former runtime; it goes when the last of them ends.
         self.runtime = runtime
         self.gateway.activate(runtime)
         self.broker.follow(self._event_flows(runtime))
+        await self.consumers.swap(runtime)
         _LOG.info("site-active", site=runtime.site.hash)
 
     def _build(self, site: CompiledSite) -> Runtime:
@@ -279,10 +286,7 @@ class Bus:
             )
             return compile_routes(sources, services)
 
-        def jq(text: str) -> Callable[[Any], Any]:
-            return first_or_null(compile_jq(text))
-
-        tools = Tools(routes=routes, schema=JsonSchema, jq=jq, contracts=contracts, binders=binders)
+        tools = Tools(routes=routes, schema=JsonSchema, jq=_jq, contracts=contracts, binders=binders)
         return Runtime.build(site, tools, self.options.limits)
 
     def control(self, site: Callable[[], CompiledSite]) -> Control:
@@ -384,6 +388,10 @@ class Bus:
             self.metrics.set_gauge("deliveries", count, flow=flow, state=state)
         for adapter, state in (self._outbound.breaker_states() if self._outbound else {}).items():
             self.metrics.set_gauge("breaker_open", float(state != "closed"), adapter=adapter)
+
+
+def _jq(text: str) -> Callable[[Any], Any]:
+    return first_or_null(compile_jq(text))
 
 
 def _resources(site: CompiledSite) -> Callable[[str], bytes]:

@@ -67,8 +67,12 @@ Consumes = Callable[[Any, Any, Any], Consumer | None]
 """`consumer(node, uri, route)` of a component whose routes run by themselves; None where it is wrong."""
 
 
+class LeadLostError(Exception):
+    """Another process may lead now: the consumer waits for its turn again, at once."""
+
+
 Leader = Callable[[str], AbstractAsyncContextManager[None]]
-"""Enters once this process alone has the name; cancels the body's task where it is lost."""
+"""Enters once this process alone has the name; ends its body and raises LeadLostError where it is lost."""
 
 
 @contextlib.asynccontextmanager
@@ -106,12 +110,14 @@ class Running:
                 async with leader(consumer.uri) if consumer.alone else everybody(consumer.uri):
                     await consumer.run(take)
                     return
+            except LeadLostError:
+                continue
             except Exception as error:
                 kind = class_of(error) if isinstance(error, Exception) else type(error).__name__
                 self._services.log("ERROR", f"{consumer.uri} failed ({kind}): it starts again", "", 0)
                 await self._services.sleep(AGAIN_SECONDS)
 
 
-def of_files(consumers: Iterable[Consumer], files: Collection[str] | None) -> list[Consumer]:
-    """Those of these route files; None means all."""
-    return [consumer for consumer in consumers if files is None or consumer.file in files]
+def named(consumers: Iterable[Consumer], uris: Collection[str] | None) -> list[Consumer]:
+    """Those with these addresses; None means all."""
+    return [consumer for consumer in consumers if uris is None or consumer.uri in uris]

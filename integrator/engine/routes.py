@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 import uuid_utils
 
+from integrator.engine.children import cancel, family_ends
 from integrator.engine.compilation import Compilation
 from integrator.engine.compiler import EndpointUse, Program
 from integrator.engine.components.direct import no_consumer
-from integrator.engine.lifecycle import Leader, Offer, Running, Take, everybody, of_files
+from integrator.engine.lifecycle import Leader, Offer, Running, Take, everybody, named
 from integrator.engine.problems import LINTS, RouteErrors, RouteProblem
 from integrator.engine.services import Services
 from integrator.engine.steps import Family, RouteStop, Trail, ended, has_failed
-from integrator.exchange import Exchange
+from integrator.exchange import Exchange, IntegratorError
 from integrator.site.compiled import RouteSource
 
 
@@ -29,14 +29,14 @@ class RouteSet:
         self._running = Running(program.services)
 
     def start(
-        self, take: Take | None = None, *, files: Collection[str] | None = None, leader: Leader = everybody
+        self, take: Take | None = None, *, uris: Collection[str] | None = None, leader: Leader = everybody
     ) -> None:
-        """Start the consumers that run by themselves: those of these route files, or all.
+        """Start the consumers that run by themselves: those with these addresses, or all.
 
         `take` answers for their messages; without one each is run to its end at once. `leader` keeps those
         that must be alone from running in two processes.
         """
-        self._running.start(of_files(self._program.waiting, files), take or self._run_offer, leader)
+        self._running.start(named(self._program.waiting, uris), take or self._run_offer, leader)
 
     async def _run_offer(self, offer: Offer) -> Exception | None:
         exchange = Exchange(offer.message, exchange_id=str(uuid_utils.uuid7()), pattern="InOnly")
@@ -49,9 +49,13 @@ class RouteSet:
         """The URIs the set consumes from: `flow:x`, `direct:x`."""
         return frozenset(self._consumers)
 
+    async def pause(self) -> None:
+        """Stop the consumers that run by themselves; what is under way goes on."""
+        await self._running.stop()
+
     async def stop(self) -> None:
         """End what the routes do on their own: groups of aggregates, timers, consumers. No message may follow."""
-        await self._running.stop()
+        await self.pause()
         closing = self._program.closing
         while closing:
             await closing.pop()()
@@ -79,32 +83,21 @@ class RouteSet:
         except Exception as error:  # what no doTry took ends here, as in Camel's producer template
             exchange.exception = error
         except BaseException:  # cancelled: nobody waits for its children either
-            _cancel(trail.family)
+            cancel(trail.family)
             ended(exchange, failed=True)
             raise
-        if trail.family.tasks:
-            await _family_ends(trail.family)
-        if trail.after:
-            ended(exchange, failed=has_failed(exchange))
-        if route.completed is not None:
-            await route.completed(exchange)
-            if trail.family.tasks:
-                await _family_ends(trail.family)
-
-
-async def _family_ends(family: Family) -> None:
-    """Wait for the children that still run. Cancelled, it takes them along."""
-    try:
-        while family.tasks:
-            await asyncio.wait(tuple(family.tasks))
-    except asyncio.CancelledError:
-        _cancel(family)
-        raise
-
-
-def _cancel(family: Family) -> None:
-    for task in tuple(family.tasks):
-        task.cancel()
+        family = trail.family
+        try:
+            if family.tasks:
+                await family_ends(family)
+            if trail.after:
+                ended(exchange, failed=has_failed(exchange))
+            if route.completed is not None:
+                await route.completed(exchange)
+            if family.tasks or family.endings:
+                await family_ends(family)
+        except IntegratorError as error:  # what it leaves in the store could not be written
+            exchange.exception = exchange.exception or error
 
 
 def _compile(sources: Sequence[RouteSource], services: Services, *, checking: bool) -> Compilation:

@@ -242,10 +242,17 @@ class DeliveryHandler:
         context.deadline = asyncio.get_running_loop().time() + self._limits.delivery_seconds
         message = Message(conversions=self._conversions)
         exchange = Exchange(message, exchange_id=context.exchange_id, context=context, pattern="InOnly")
+        arrival = context.arrival or {}
+        message.headers.update(arrival.get("headers", {}))
+        exchange.properties.update(arrival.get("properties", {}))
+        kind = arrival.get("body", "json")
         try:
-            message.set_json(self._conversions.parse_json(body), body)
+            if kind == "json":
+                message.set_json(self._conversions.parse_json(body), body)
+            elif kind == "bytes":
+                message.body = body
             async with asyncio.timeout_at(context.deadline):
-                await known.routes.run(f"flow:{known.flow.id}", exchange)
+                await known.routes.run(arrival.get("uri") or f"flow:{known.flow.id}", exchange)
         except TimeoutError:
             return ProviderTimeout()
         except Exception as error:  # a mistake of ours must not leave the event without a next attempt

@@ -31,12 +31,28 @@ def digest(body: bytes) -> bytes:
     return hashlib.sha256(body).digest()
 
 
-async def accept(plane: Plane, flow: FlowRuntime, context: Context, value: Any, key: str | None) -> Ended:
-    """Accept an admitted, valid event. Raises InvalidRequest where it has no canonical form."""
+def canonical(value: Any) -> bytes:
+    """The canonical JSON of an event. Raises InvalidRequest where it has none."""
     try:
-        body = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except TypeError:
         raise InvalidRequest("a JSON number is larger than 64 bits", reason="json-number") from None
+
+
+async def accept(
+    plane: Plane,
+    flow: FlowRuntime,
+    context: Context,
+    value: Any,
+    key: str | None,
+    *,
+    raw: bytes | None = None,
+) -> Ended:
+    """Accept an admitted, valid event. `raw` is kept instead of the value, where it is no JSON.
+
+    Raises InvalidRequest where it has no canonical form.
+    """
+    body = canonical(value) if raw is None else raw
     exchange_id = UUID(context.exchange_id).bytes
     try:
         row = record_row(plane, flow, context, "received")

@@ -6,7 +6,7 @@ run keep the runtime they began with.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Protocol
@@ -26,6 +26,18 @@ class Routes(Protocol):
 
     def run(self, uri: str, exchange: Exchange) -> Awaitable[None]:
         """Run the route consuming `uri`; a failure ends in `exchange.exception`."""
+        ...
+
+    def start(self, take: Any, *, uris: Collection[str], leader: Any) -> None:
+        """Start the consumers that run by themselves and have these addresses."""
+        ...
+
+    async def pause(self) -> None:
+        """Stop them; what is under way goes on."""
+        ...
+
+    async def stop(self) -> None:
+        """End what the routes do on their own; no message may follow."""
         ...
 
 

@@ -188,8 +188,13 @@ class _Compiler:
                 kind="rest", path=path, method=method,
                 parameters=tuple(entry.parameters), headers=tuple(entry.headers),
             )  # fmt: skip
+        if entry.consume is not None:
+            return compiled.Entry(
+                kind="consume", path=entry.consume.uri, method="", party=entry.consume.as_,
+                purpose=entry.consume.purpose, dossier=entry.consume.dossier,
+            )  # fmt: skip
         soap = entry.soap
-        assert soap is not None  # the model has one of the two
+        assert soap is not None  # the model has one of the three
         request, request_file = self._mapping(soap.in_)
         answer, answer_file = self._mapping(soap.out)
         return compiled.Entry(

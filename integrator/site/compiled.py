@@ -59,14 +59,15 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A door to a flow: REST (method, path) or SOAP (path, contract, operation, two jq mappings).
+    """A door to a flow: REST (method, path), SOAP (path, contract, operation, two jq mappings), or a
+    consumer of the bus itself (path is its address, `file:permits-in`; party, purpose, jq of the dossier).
 
     `headers` are the HTTP header names that become message headers, `parameters` the declared
     query parameters. `to_request` and `from_answer` are jq texts; `…_file` is the site's file they
     stand in, for messages (None: in the register).
     """
 
-    kind: str  # rest | soap
+    kind: str  # rest | soap | consume
     path: str
     method: str = "POST"
     parameters: tuple[str, ...] = ()
@@ -78,6 +79,9 @@ class Entry:
     from_answer: str | None = None
     to_request_file: str | None = None
     from_answer_file: str | None = None
+    party: str | None = None
+    purpose: str | None = None
+    dossier: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -252,6 +252,16 @@ class Store(Sql, Protocol):
         """True where this process is now the only sealer (SQLite: it is the only process)."""
         ...
 
+    async def lead(self, name: str) -> bool:
+        """True where this process alone may do what has this name, now; asked again, whether it still may.
+
+        The lock lives as long as its session: when the process dies another takes it over."""
+        ...
+
+    async def resign(self, name: str) -> None:
+        """Let another process lead; nothing happens where this one does not."""
+        ...
+
     async def log_state(self) -> LogState:
         """How far the log is sealed."""
         ...

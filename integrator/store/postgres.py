@@ -8,6 +8,7 @@ directly, or through a pooler in session mode.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
@@ -36,10 +37,11 @@ class PostgresStore(CommonStore):
     def __init__(self, dsn: str, *, limits: StoreLimits, process_id: bytes) -> None:
         self._limits = limits
         self._process_id = process_id
-        self._units, self._changes, self._reads, self._sealing = (Link(dsn) for _ in range(4))
+        self._units, self._changes, self._reads, self._sealing, self._leading = (Link(dsn) for _ in range(5))
         self._in_turn = asyncio.Lock()
         self._writer: Writer | None = None
         self._sealer: AsyncConnection | None = None
+        self._leads: dict[str, AsyncConnection] = {}
 
     async def open(self) -> None:
         """Connect, check durability and schema, start the writer.
@@ -60,7 +62,7 @@ class PostgresStore(CommonStore):
         """Write what waits, then disconnect; the sealer's lock goes with its session."""
         if self._writer is not None:
             await self._writer.close()
-        for link in (self._units, self._changes, self._reads, self._sealing):
+        for link in (self._units, self._changes, self._reads, self._sealing, self._leading):
             await link.close()
 
     # --- primitives ---
@@ -175,6 +177,33 @@ class PostgresStore(CommonStore):
             return bool(row[0])
 
         return await self._changed(lock, self._sealing)
+
+    async def lead(self, name: str) -> bool:
+        """An advisory lock of the leading session, by name; true as long as that session lives."""
+        number = int.from_bytes(hashlib.sha256(f"lead {name}".encode()).digest()[:8], "big", signed=True)
+
+        async def lock(connection: AsyncConnection) -> bool:
+            if self._leads.get(name) is connection:
+                await connection.execute("SELECT 1")  # raises where the session is gone
+                return True
+            self._leads.pop(name, None)
+            row = await (await connection.execute("SELECT pg_try_advisory_lock(%s)", (number,))).fetchone()
+            assert row is not None
+            if row[0]:
+                self._leads[name] = connection
+            return bool(row[0])
+
+        return await self._changed(lock, self._leading)
+
+    async def resign(self, name: str) -> None:
+        """Give the lock back, where this session has it."""
+        number = int.from_bytes(hashlib.sha256(f"lead {name}".encode()).digest()[:8], "big", signed=True)
+
+        async def unlock(connection: AsyncConnection) -> None:
+            if self._leads.pop(name, None) is connection:
+                await connection.execute("SELECT pg_advisory_unlock(%s)", (number,))
+
+        await self._changed(unlock, self._leading)
 
     async def seal(
         self,

@@ -172,6 +172,13 @@ class SqliteStore(CommonStore):
         """Always true: the lock file already made this the only process."""
         return True
 
+    async def lead(self, name: str) -> bool:
+        """Always true: the lock file already made this the only process."""
+        return True
+
+    async def resign(self, name: str) -> None:
+        """Nothing to do: there is no other process."""
+
     async def seal(
         self,
         start: int,

@@ -151,6 +151,11 @@ CASES: dict[str, tuple[str, tuple[Edit, ...]]] = {
     "timer": ("entry-not-registered", (Edit(N, "uri: flow:notify", "uri: flow:notify\n      steps: []\n- route:\n"
                                             "    id: tick\n    from:\n      uri: §timer:tick"),)),
     "other flow": ("entry-not-registered", (Edit(N, "- route:", "- route: {id: x, from: {uri: §flow:nowhere, steps: []}}\n- route:"),)),
+    "entry of nothing": ("entry-without-consumer", (
+        Edit(R, "entries: [{rest: POST /v1/notices}]", "entries:\n      - rest: POST /v1/notices\n      - consume: "
+             "{uri: §'timer:tick', as: municipal/one, purpose: permit}"),)),
+    "reply to nobody": ("event-entry", (
+        Edit(R, "      - rest: POST /v1/lookups", "      - rest: POST /v1/lookups\n      - consume: §{uri: 'timer:tick', as: municipal/one, purpose: permit}"),)),
     "no flow consumer": ("flow-without-route", (Edit(N, "uri: flow:notify", "uri: direct:notify"),
                                                 Edit(R, "route: routes/regional/notify", "route: §routes/regional/notify"))),
     "egress": ("egress-not-registered", (Edit(N, "- to: adapter", "- to: §https://other.example/x\n        - to: adapter"),)),

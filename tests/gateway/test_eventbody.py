@@ -74,6 +74,7 @@ CONTEXTS = st.builds(
     replied_us=st.none() | NUMBER,
     deadline=st.none() | st.floats(0, 1e6),
     previous=st.none() | DIGEST,
+    arrival=st.none() | st.just({"uri": "file:in", "body": "bytes", "headers": {"a": 1}, "properties": {}}),
     legs=st.lists(LEGS, max_size=3),
 )
 EXCHANGE = bytes(range(16))

@@ -161,6 +161,10 @@ def event_entry(view: View) -> Iterator[Finding]:
             for entry, method, _path in view.rest_entries(flow):
                 if method not in ("POST", "PUT"):
                     yield Finding(entry.place("rest"), f"an event is not sent with {method}", "use POST")
-        elif flow.get("exchange") == "request-reply" and flow.get("delivery") is not None:
+            continue
+        for entry in view.consume_entries(flow):
+            yield Finding(entry.place(), "nobody waits for the answer to what the bus fetches by itself",
+                          "say 'exchange: event', or use a REST entry")  # fmt: skip
+        if flow.get("exchange") == "request-reply" and flow.get("delivery") is not None:
             yield Finding(flow.place("delivery", key=True), "only an event has a 'delivery'",
                           "remove the key, or say 'exchange: event'")  # fmt: skip

@@ -88,6 +88,9 @@ def _party_names(view: View) -> Iterator[tuple[str, Place]]:
             name = grant.text("to")
             if name is not None:
                 yield name, grant.place("to")
+    for flow in view.flows:
+        for entry in view.consume_entries(flow):
+            yield entry.text("as") or "", entry.place("as")
     for party in view.site.all_parties():
         yield from party.texts("members")
         yield from party.texts("may-act-for")
@@ -95,7 +98,7 @@ def _party_names(view: View) -> Iterator[tuple[str, Place]]:
 
 @rule("unknown-purpose")
 def unknown_purpose(view: View) -> Iterator[Finding]:
-    """A grant or an adapter names a purpose the register does not have."""
+    """A grant, an adapter or an entry names a purpose the register does not have."""
     if not view.knows_flows:
         return
     for name, place in _purpose_names(view):
@@ -110,6 +113,9 @@ def _purpose_names(view: View) -> Iterator[tuple[str, Place]]:
             yield from grant.texts("purposes")
     for allow in _allows(view):
         yield from allow.texts("purposes")
+    for flow in view.flows:
+        for entry in view.consume_entries(flow):
+            yield entry.text("purpose") or "", entry.place("purpose")
 
 
 def _allows(view: View) -> Iterator[Item]:

@@ -24,7 +24,7 @@ _ENGINE_SAYS_TOO = {"not-yet", "unknown-component", "consumer", "unknown-endpoin
 
 _ENGINE = {
     "bean": "A step names a bean that the file has not, or of a class that the engine has not.",
-    "consumer": "A route of the embedded engine starts from `flow:`, `direct:` or `seda:`.",
+    "consumer": "Routes of the embedded engine do not start from this component.",
     "data-format": "`marshal` and `unmarshal` name exactly one data format.",
     "duplicate-consumer": "Two routes consume the same endpoint.",
     "duplicate-route-id": "Two routes have the same id; ids count across all files of a site.",
@@ -43,6 +43,7 @@ _ENGINE = {
     "parameters": "The parameters of an endpoint are not a mapping.",
     "pattern": "A pattern of a step does not compile.",
     "placeholder": "A `{{name}}` has no value and no default.",
+    "producer": "Nothing can be sent to this endpoint: routes start from it.",
     "protected": "A route may not write what the gateway governs by.",
     "resource": "A file that a route names cannot be used.",
     "route-configuration": "A route names a routeConfiguration that no file has.",
@@ -110,19 +111,26 @@ def _uses(view: View, *, consumer: bool) -> Iterator[tuple[EndpointUse, Place]]:
 
 @rule("entry-not-registered")
 def entry_not_registered(view: View) -> Iterator[Finding]:
-    """A route starts from something else than its registered flow or a `direct:` or `seda:` of the site.
+    """A route starts from something else than its registered flow, a `direct:` or `seda:` of the site, or
+    a consumer that an entry names.
 
     Whatever comes in comes through the gateway, which knows who asks and why: a route consumes
-    `flow:<id>` of a flow that names its file, or `direct:` or `seda:`.
+    `flow:<id>` of a flow that names its file, `direct:` or `seda:`; or it starts from a file, a queue, a
+    clock or a query, which then has an entry `consume: {uri: …, as: <party>, purpose: …}` of that flow.
     """
     flows = {flow.id: flow.text("route") for flow in view.flows}
+    consumed = {
+        (flow.text("route"), entry.text("uri")) for flow in view.flows for entry in view.consume_entries(flow)
+    }
     for use, place in _uses(view, consumer=True):
         scheme, _, name = use.uri.partition("?")[0].partition(":")
         if scheme in ("direct", "seda"):
             continue
         if scheme != "flow":
-            yield Finding(place, f"a route cannot start from {scheme}:",
-                          "start it from flow:<id> and give the flow an entry in routes.yaml")  # fmt: skip
+            if (place.file, f"{scheme}:{name}") not in consumed:
+                yield Finding(place, f"no entry of the register names the consumer {scheme}:{name}",
+                              "give the flow of this file an entry: "
+                              f"consume: {{uri: '{scheme}:{name}', as: <party>, purpose: <purpose>}}")  # fmt: skip
         elif name not in flows:
             if view.knows_flows:
                 yield Finding(place, f"the register has no flow '{name}'",
@@ -137,10 +145,32 @@ def flow_without_route(view: View) -> Iterator[Finding]:
     """The route file of a flow has no route that starts from it."""
     for flow in view.flows:
         source = view.source(flow.text("route"))
-        starts = [use.uri.partition("?")[0] for use in view.endpoints(flow.text("route")) if use.consumer]
+        starts = {use.uri.partition("?")[0] for use in view.endpoints(flow.text("route")) if use.consumer}
+        consumed = {entry.text("uri") for entry in view.consume_entries(flow)}
+        if consumed and not list(view.rest_entries(flow)) and not list(view.soap_entries(flow)):
+            continue  # `entry-without-consumer` looks at those
         if source is not None and f"flow:{flow.id}" not in starts:
             yield Finding(flow.place("route"), f"no route of this file starts from flow:{flow.id}",
                           f"begin the route with 'from: {{uri: flow:{flow.id}}}'")  # fmt: skip
+
+
+@rule("entry-without-consumer")
+def entry_without_consumer(view: View) -> Iterator[Finding]:
+    """A `consume` entry names a consumer that no route of the flow's file starts from, or another flow's."""
+    taken: dict[str, str] = {}
+    for flow in view.flows:
+        if flow.get("exchange") != "event":
+            continue  # `event-entry` says so
+        starts = {use.uri.partition("?")[0] for use in view.endpoints(flow.text("route")) if use.consumer}
+        for entry in view.consume_entries(flow):
+            uri = entry.text("uri") or ""
+            if view.source(flow.text("route")) is not None and uri not in starts:
+                yield Finding(entry.place("uri"), f"no route of {flow.text('route')} starts from {uri}",
+                              did_you_mean(uri, starts, f"begin a route with 'from: {{uri: {uri}}}'"))  # fmt: skip
+            elif uri in taken:
+                yield Finding(entry.place("uri"), f"the flow '{taken[uri]}' consumes {uri} already",
+                              "give each flow a consumer of its own")  # fmt: skip
+            taken.setdefault(uri, flow.id)
 
 
 @rule("egress-not-registered")

@@ -91,6 +91,12 @@ class View:
             if isinstance(entry.get("soap"), dict):
                 yield Item(entry.id, entry.document, (*entry.pointer, "soap"), entry.get("soap"))
 
+    def consume_entries(self, flow: Item) -> Iterator[Item]:
+        """What the bus fetches by itself for a flow, as items."""
+        for entry in flow.items("entries"):
+            if isinstance(entry.get("consume"), dict):
+                yield Item(entry.id, entry.document, (*entry.pointer, "consume"), entry.get("consume"))
+
     def rest_entries(self, flow: Item) -> Iterator[tuple[Item, str, str]]:
         """The REST entries of a flow as (entry, method, path)."""
         for entry in flow.items("entries"):

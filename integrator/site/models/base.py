@@ -72,6 +72,10 @@ Identifier = _patterned(
 PartyId = _patterned(
     PARTY_ID, "wrong-name", "a party is named <level>/<name>", "write it like 'municipal/namur'"
 )
+ConsumerUri = _patterned(
+    r"(?!flow:|direct:|seda:|adapter:)[a-z][a-z0-9+-]*:[^?\s]+", "wrong-uri",
+    "a consumer is written scheme:name, without options", "write it like 'file:permits-in'",
+)  # fmt: skip
 Title = Annotated[
     dict[Literal["fr", "nl", "de", "en"], Annotated[str, Field(min_length=1, max_length=200)]],
     Field(min_length=1),

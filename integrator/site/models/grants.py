@@ -21,7 +21,7 @@ class GrantItem(SiteModel):
         description="Field groups of the answer it may see; none: the answer carries no data.",
         examples=[["identity", "address"]],
     )
-    entries: list[Literal["rest", "soap"]] = Field(
+    entries: list[Literal["rest", "soap", "consume"]] = Field(
         default=[],
         description="Kinds of entry it may use; none: all. `[rest]` where the fields are too few for "
         "the SOAP contract.",

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from integrator.site.models.base import (
     Bce,
+    ConsumerUri,
     Duration,
     HeaderFamily,
     HeaderName,
@@ -103,8 +104,28 @@ class SoapEntry(SiteModel):
     )
 
 
+class ConsumeEntry(SiteModel):
+    """What the bus fetches by itself: the consumer a route of an event flow starts from.
+
+    Each message passes the gateway as that party's, for that purpose: its grant is checked, and the
+    message is recorded and safe before the file, the queue or the table lets go of it.
+    """
+
+    uri: ConsumerUri = Field(
+        description="Where the route starts from, without its options.",
+        examples=["file:permits-in", "timer:nightly"],
+    )
+    as_: PartyId = Field(description="The party whose message it is.", examples=["municipal/namur"])
+    purpose: Identifier = Field(description="What the exchange is for.", examples=["environmental-permit"])
+    dossier: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None,
+        description="jq text that finds `source:id` of the case in the canonical request.",
+        examples=['"imio-urban:" + .dossier'],
+    )
+
+
 class EntryItem(SiteModel):
-    """A door to a flow: `rest` or `soap`."""
+    """A door to a flow: `rest`, `soap` or `consume`."""
 
     rest: RestLine | None = Field(
         default=None,
@@ -117,6 +138,11 @@ class EntryItem(SiteModel):
         examples=[{"path": "/soap/person/v3", "wsdl": "schemas/bced/person_v3.wsdl", "operation": "getPerson",
                    "in": "{niss: .request.personNumber}", "out": "schemas/person-to-bced.jq"}],
     )  # fmt: skip
+    consume: ConsumeEntry | None = Field(
+        default=None,
+        description="What the bus fetches by itself, for event flows.",
+        examples=[{"uri": "file:permits-in", "as": "municipal/namur", "purpose": "environmental-permit"}],
+    )
     parameters: list[Name] = Field(
         default=[],
         description="Query parameters of a REST door that become fields of the request.",
@@ -130,8 +156,8 @@ class EntryItem(SiteModel):
 
     @model_validator(mode="after")
     def _one_door(self) -> EntryItem:
-        if (self.rest is None) == (self.soap is None):
-            raise wrong("wrong-entry", "an entry is either rest or soap", "keep one of the two keys")
+        if sum(door is not None for door in (self.rest, self.soap, self.consume)) != 1:
+            raise wrong("wrong-entry", "an entry is either rest, soap or consume", "keep one of the keys")
         return self
 
 
