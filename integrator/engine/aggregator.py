@@ -24,7 +24,7 @@ from integrator.engine.aggregation import (
     take,
     unflagged,
 )
-from integrator.engine.children import child, contained
+from integrator.engine.children import child, contained, family_ends
 from integrator.engine.exceptions import CAMEL, JavaException, class_of
 from integrator.engine.javatypes import converter
 from integrator.engine.services import Services
@@ -200,9 +200,8 @@ class Aggregator:
                 await contained(self.body.run, self.body.waits, answer)
         if answer.exception is not None:
             tell_failed(self.services, self.where, answer.exception)
-        family: Family = answer.history[0].family
-        while alone and family.tasks:
-            await asyncio.wait(tuple(family.tasks))
+        if alone:
+            await family_ends(answer.history[0].family)
 
     # --- timers and the end ---
 

@@ -10,7 +10,7 @@ import asyncio
 
 import uuid_utils
 
-from integrator.engine.steps import HISTORY_KEPT, RouteStop, Run, Trail, ended, has_failed
+from integrator.engine.steps import HISTORY_KEPT, Family, RouteStop, Run, Trail, ended, has_failed
 from integrator.exchange import Exchange, Message, Overloaded
 
 YIELD_EVERY = 64
@@ -112,6 +112,24 @@ def fail_with(exchange: Exchange, error: Exception) -> None:
     trail: Trail = exchange.history[0]
     trail.failed = trail.noted = trail.exhausted = error
     raise error from error.__cause__
+
+
+async def family_ends(family: Family) -> None:
+    """Wait for the children that still run, then for what they leave in the store. Cancelled, it takes them along."""
+    try:
+        while family.tasks:
+            await asyncio.wait(tuple(family.tasks))
+    except asyncio.CancelledError:
+        cancel(family)
+        raise
+    while family.endings:
+        await family.endings.pop(0)()
+
+
+def cancel(family: Family) -> None:
+    """End the children that still run."""
+    for task in tuple(family.tasks):
+        task.cancel()
 
 
 def start(made: Exchange, run: Run, waits: bool, most: int) -> asyncio.Task[None]:

@@ -51,6 +51,26 @@ class Mocks:
             del snapshots[0]
 
 
+class MessageKeys(Protocol):
+    """Keys of idempotent consumers that outlive the process, apart for each flow and party. The gateway has them.
+
+    A key is held by an exchange and its attempt until it is confirmed or released, or its time is over: a later
+    attempt of the same exchange takes it again. Raises NotRecorded where the store cannot be written.
+    """
+
+    async def hold(self, context: Context, repository: str, key: str) -> str:
+        """`new`: the key is this exchange's now; `held`: another's that is under way; `seen`: it was confirmed."""
+        ...
+
+    async def confirm(self, context: Context, repository: str, key: str) -> None:
+        """The exchange that holds the key ended well: from now on it is seen."""
+        ...
+
+    async def release(self, context: Context, repository: str, key: str) -> None:
+        """The exchange that holds the key gives it back."""
+        ...
+
+
 def no_resource(path: str) -> bytes:
     """The resource function of a site without files. Raises FileNotFoundError."""
     raise FileNotFoundError(f"{path} is not a file of the site")
@@ -67,7 +87,8 @@ class Services:
     `resource` reads a file of the site by its path (raises FileNotFoundError); `now_us` is the clock in
     microseconds since the epoch; `log` takes level, text, route id and line; `personal` keeps values of
     messages out of logs and of error texts (I5); `placeholders` fill `{{name}}`; `adapters` are the ids
-    dynamic URIs may name (None: the sender decides alone); `mocks` collects what `mock:` receives; `sleep`
+    dynamic URIs may name (None: the sender decides alone); `mocks` collects what `mock:` receives; `keys` are the
+    idempotent keys of the store (None: there is none); `sleep`
     waits so many seconds (delays, redeliveries); `spooling` keeps large bodies out of memory.
 
     The limits of one exchange: how deep routes call each other and how often, how many children it may
@@ -86,6 +107,7 @@ class Services:
     placeholders: Mapping[str, str] = field(default_factory=dict)
     adapters: Collection[str] | None = None
     mocks: Mocks | None = None
+    keys: MessageKeys | None = None
     routes_nested: int = 64
     routes_entered: int = 1_000
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep

@@ -72,10 +72,14 @@ class Route:
 
 @dataclass(slots=True)
 class Family:
-    """What an exchange shares with all its children: how many more may come, and which still run."""
+    """What an exchange shares with all its children: how many more may come, and which still run.
+
+    `endings` are awaited once all have ended: what they leave in the store.
+    """
 
     left: int = 10_000_000
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    endings: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -37,7 +37,7 @@ def test_the_first_set_is_there() -> None:
 
 
 def test_camel_names_that_are_missing_are_not_yet() -> None:
-    assert EIPS.not_yet("resequence")
+    assert EIPS.not_yet("transacted")
     assert COMPONENTS.not_yet("kafka")
     assert not EIPS.not_yet("splitt")
 

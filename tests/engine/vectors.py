@@ -116,8 +116,8 @@ def run(case: Case, site: Path) -> Outcome:
             await asyncio.gather(*map(one, messages, outcome.replies))
         else:
             for message, exchange in zip(messages, outcome.replies, strict=True):
-                await one(message, exchange)
                 await asyncio.sleep(message.get("pauseMs", 0) / 1_000)
+                await one(message, exchange)
         await _settled(case, mocks)
         await routes.stop()
 
@@ -286,6 +286,9 @@ _SAME = {
     "byte[]": "bytes", "[B": "bytes",
     "java.util.LinkedHashMap": "map", "java.util.TreeMap": "map", "org.apache.camel.util.CaseInsensitiveMap": "map",
     "java.util.ArrayList": "list", "java.util.LinkedList": "list", "java.util.LinkedHashSet": "set",
+    "java.util.LinkedHashMap$LinkedKeySet": "set", "java.util.LinkedHashMap$LinkedEntrySet": "set",
+    "java.util.LinkedHashMap$LinkedValues": "list", "java.util.ArrayList$SubList": "list",
+    "java.util.concurrent.ConcurrentHashMap": "map", "java.lang.Character": "text",
     "org.apache.camel.processor.aggregate.AbstractListAggregationStrategy$GroupedExchangeList": "list",
     "[Ljava.lang.String;": "array", "java.lang.Object[]": "array",
     "ObjectNode": "object node", "ArrayNode": "array node",
