@@ -59,7 +59,7 @@ async def value(text: str, body: Any = "x", headers: dict[str, Any] | None = Non
         ("${header.text.replace('a','b').contains('b b')}", True),
         ("${header.text.split(' ').size()}", 2),
         ("${header.text.indexOf('z')}", -1),
-        ("${bodyAs(Integer)}", None),
+        ("${bodyAs(java.util.Map)}", None),
         ("${exception.message}", None),
         ("${date:now:yyyy-MM-dd HH:mm:ss.SSS}", "2026-03-05 12:00:00.000"),
         ("${date:now+1d-2h:EEEE d MMM yy, h a}", "Friday 6 Mar 26, 10 AM"),
@@ -116,7 +116,7 @@ def test_texts(value_: Any, text: str | None) -> None:
     assert to_text(value_) == text
 
 
-@pytest.mark.parametrize("pattern", ["q", "yyyy'", "w", "yyyy-Q"])
+@pytest.mark.parametrize("pattern", ["q", "yyyy'", "x", "yyyy-Q"])
 def test_date_patterns_that_do_not_compile(pattern: str) -> None:
     with pytest.raises(Exception, match="date pattern"):
         formatter(pattern)
@@ -124,7 +124,11 @@ def test_date_patterns_that_do_not_compile(pattern: str) -> None:
 
 def test_date_patterns() -> None:
     moment = datetime(2026, 3, 5, 0, 7, 9, 123456, tzinfo=UTC)
-    assert formatter("yy/M/d h:m:s a''D 'T' SSSSSS z X")(moment) == "26/3/5 12:7:9 AM'64 T 123456 UTC Z"
+    assert formatter("yy/M/d h:m:s a''D 'T' SSSSSS z X")(moment) == "26/3/5 12:7:9 AM'64 T 000123 UTC Z"
+    assert formatter("k K u F w W YYYY G MMMMM EEEE zzzz")(moment) == (
+        "24 0 4 1 10 1 2026 AD March Thursday Coordinated Universal Time"
+    )
+    assert formatter("w Y")(datetime(2024, 12, 31, tzinfo=UTC)) == "1 2025"
 
 
 async def test_created_is_when_the_gateway_received() -> None:

@@ -351,9 +351,9 @@ def _same(wanted: Any, got: Any) -> bool:
     if isinstance(wanted, list) and isinstance(got, list):
         return len(wanted) == len(got) and all(_same(w, g) for w, g in zip(wanted, got, strict=True))
     if isinstance(got, etree._Element):
-        return etree.canonicalize(to_text(got)) == etree.canonicalize(wanted)
+        return bool(etree.canonicalize(to_text(got)) == etree.canonicalize(wanted))
     if isinstance(got, bytes):
-        return got.decode("utf-8") == wanted
+        return bool(got.decode("utf-8") == wanted)
     if isinstance(wanted, bool) or isinstance(got, bool):
         return wanted is got
     return to_text(got) == wanted if isinstance(wanted, str) else wanted == got

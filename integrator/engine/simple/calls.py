@@ -69,8 +69,8 @@ def text_function(work: Callable[[str], Any]) -> Builder:
     """A function of one text: its argument, or the body; null stays null."""
 
     def build(arguments: Arguments) -> Expression:
-        arguments.need(1, 1)
-        value = arguments.value(0)
+        arguments.need(0, 1)
+        value = arguments.body_or(0)
 
         def apply(exchange: Exchange) -> Any:
             found = to_text(value(exchange))

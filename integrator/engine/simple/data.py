@@ -82,14 +82,14 @@ def _shuffle(arguments: Arguments) -> Expression:
 
 
 def _size(arguments: Arguments) -> Expression:
-    arguments.need(1, 1)
-    value = arguments.value(0)
+    arguments.need(0, 1)
+    value = arguments.body_or(0)
     return lambda exchange: len(items_of(value(exchange)))
 
 
 def _is_empty(arguments: Arguments) -> Expression:
-    arguments.need(1, 1)
-    value = arguments.value(0)
+    arguments.need(0, 1)
+    value = arguments.body_or(0)
 
     def is_empty(exchange: Exchange) -> bool:
         found = value(exchange)
@@ -99,8 +99,9 @@ def _is_empty(arguments: Arguments) -> Expression:
 
 
 def _not(arguments: Arguments) -> Expression:
-    arguments.need(1, 1)
-    test = predicate(arguments.listed[0].strip(), arguments.source)
+    arguments.need(0, 1)
+    listed = arguments.listed or ["${body}"]
+    test = predicate(listed[0].strip(), arguments.source)
     return lambda exchange: not test(exchange)
 
 
@@ -121,8 +122,8 @@ def _empty(arguments: Arguments) -> Expression:
 
 
 def _kind_of(arguments: Arguments) -> Expression:
-    arguments.need(1, 1)
-    value = arguments.value(0)
+    arguments.need(0, 1)
+    value = arguments.body_or(0)
 
     def kind(exchange: Exchange) -> str:
         found = value(exchange)
@@ -149,9 +150,21 @@ def _convert_to(arguments: Arguments) -> Expression:
     return lambda exchange: convert(value(exchange))
 
 
+def _given(arguments: Arguments) -> tuple[str, Expression]:
+    """The name and the value of `setHeader(name,value)` or `setHeader(name,type,value)`."""
+    arguments.need(2, 3)
+    name, value = arguments.text(0), arguments.value(len(arguments) - 1)
+    if len(arguments) == 2:
+        return name, value
+    kind = arguments.text(1)
+    convert = converter(kind)
+    if convert is None:
+        raise ExpressionError(f"the type {kind} is unknown", "Use String, int, boolean …")
+    return name, lambda exchange: convert(value(exchange))
+
+
 def _set_header(arguments: Arguments) -> Expression:
-    arguments.need(1, 2)
-    name, value = arguments.text(0), arguments.body_or(1)
+    name, value = _given(arguments)
 
     def set_header(exchange: Exchange) -> None:
         exchange.message.headers[name] = value(exchange)
@@ -160,8 +173,7 @@ def _set_header(arguments: Arguments) -> Expression:
 
 
 def _set_variable(arguments: Arguments) -> Expression:
-    arguments.need(1, 2)
-    name, value = arguments.text(0), arguments.body_or(1)
+    name, value = _given(arguments)
     if name.startswith(PROTECTED):
         raise ExpressionError("names of the bus are read-only", "Choose another name.")
 

@@ -1,10 +1,10 @@
-"""simple's dates: `${date:now:yyyy-MM-dd}`, offsets, time zones, java.time patterns. UTC unless told."""
+"""simple's dates: `${date:now:yyyy-MM-dd}`, offsets, time zones, patterns of SimpleDateFormat. UTC unless told."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,13 +14,17 @@ from integrator.engine.names import property_of, variables_of
 from integrator.engine.problems import ExpressionError
 from integrator.exchange import Exchange
 
-_COMMAND = re.compile(r"(?P<what>[A-Za-z]+(?:\.[^:+\s]+?)?)(?P<offset>(?:\s*[+-]\s*\d+\s*(?:ms|[smhdw])?)*)")
-_OFFSET = re.compile(r"([+-])\s*(\d{1,12})\s*(ms|[smhdw])?")
-_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, None: 0.001}
+_COMMAND = re.compile(r"(?P<what>[A-Za-z]+(?:\.[^:+\s]+?)?)(?P<offset>\s*[+-].*)?")
+_OFFSET = re.compile(r"([+-])((?:\s*\d{1,12}\s*(?:ms|[smhd])?)+)")
+_SPAN = re.compile(r"(\d{1,12})\s*(ms|[smhd])?")
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, None: 0.001}
+_ZONE = re.compile(r"GMT([+-])(\d{1,2})(?::?([0-5]\d))?")
 _TOKEN = re.compile(r"'((?:[^']|'')*)'|([A-Za-z])\2*|([^A-Za-z']+)")
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
            "November", "December")  # fmt: skip
+_ZONES = {"UTC": "Coordinated Universal Time", "GMT": "Greenwich Mean Time", "CET": "Central European Standard Time",
+          "CEST": "Central European Summer Time"}  # fmt: skip
 
 Formatter = Callable[[datetime], str]
 
@@ -31,11 +35,10 @@ def compile_date(content: str, source: Source) -> Expression:
     command, _, pattern = rest.partition(":")
     zone: tzinfo = UTC
     if kind == "date-with-timezone":
-        name, _, pattern = pattern.partition(":")
-        try:
-            zone = ZoneInfo(name)
-        except (KeyError, ValueError, OSError) as error:
-            raise ExpressionError(f"there is no time zone {name}", "For example Europe/Brussels.") from error
+        name, colon, pattern = pattern.partition(":")
+        zone = _zone(name)
+        if not colon:
+            raise ExpressionError("date-with-timezone has no pattern", "Add one after the time zone.")
     match = _COMMAND.fullmatch(command.strip())
     if match is None:
         raise ExpressionError("the date command cannot be read", "For example date:now-24h:yyyy-MM-dd.")
@@ -49,10 +52,23 @@ def compile_date(content: str, source: Source) -> Expression:
     return lambda exchange: write((read(exchange) + shift).astimezone(zone))
 
 
+def _zone(name: str) -> tzinfo:
+    match = _ZONE.fullmatch(name)
+    if match:
+        offset = timedelta(hours=int(match[2]), minutes=int(match[3] or 0))
+        return timezone(-offset if match[1] == "-" else offset, name)
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ExpressionError(f"there is no time zone {name}", "For example Europe/Brussels.") from error
+
+
 def _shift(text: str) -> timedelta:
+    """The sum of the offsets. As in Camel, what is none counts as nothing: `+1w`, `+2y`."""
     seconds = 0.0
-    for sign, count, unit in _OFFSET.findall(text or ""):
-        seconds += int(count) * _UNITS[unit or None] * (1 if sign == "+" else -1)
+    for sign, spans in _OFFSET.findall(text or ""):
+        for count, unit in _SPAN.findall(spans):
+            seconds += int(count) * _UNITS[unit or None] * (1 if sign == "+" else -1)
     return timedelta(seconds=seconds)
 
 
@@ -68,7 +84,7 @@ def _reader(what: str, source: Source) -> Callable[[Exchange], datetime]:
         return _moment(context.received_us / 1_000_000) if context and context.received_us else now(exchange)
 
     def named(exchange: Exchange) -> datetime:
-        if kind in ("header", "headers"):
+        if kind == "header":
             value: Any = exchange.message.headers.get(name)
         elif kind == "variable":
             value = variables_of(exchange, name).get(name)
@@ -86,7 +102,7 @@ def _reader(what: str, source: Source) -> Callable[[Exchange], datetime]:
         return now
     if kind == "exchangeCreated":
         return created
-    if kind in ("header", "headers", "variable", "exchangeProperty") and name:
+    if kind in ("header", "variable", "exchangeProperty") and name:
         return named
     raise ExpressionError(
         f"date knows no command {kind}", "Use now, exchangeCreated, header.x, variable.x, millis."
@@ -101,7 +117,7 @@ def _moment(seconds: float) -> datetime:
 
 
 def formatter(pattern: str) -> Formatter:
-    """The function of a java.time pattern. Raises ExpressionError for letters the engine has not."""
+    """The function of a pattern of java.text.SimpleDateFormat. Raises ExpressionError for letters the engine has not."""
     writers: list[Formatter] = []
     position = 0
     while position < len(pattern):
@@ -125,7 +141,9 @@ def _literal(text: str) -> Formatter:
 def _letter(letter: str, count: int) -> Formatter:
     found = _LETTERS.get(letter)
     if found is None:
-        raise ExpressionError(f"the date pattern letter {letter} is not in the engine", "Use yMdHhmsSaEDXZz.")
+        raise ExpressionError(
+            f"the date pattern letter {letter} is not in the engine", "Use GyYMLwWdDFEuaHkKhmsSzZX."
+        )
     return found(count)
 
 
@@ -140,26 +158,49 @@ def _year(count: int) -> Formatter:
 def _month(count: int) -> Formatter:
     if count < 3:
         return lambda moment: str(moment.month).zfill(count)
-    return lambda moment: _MONTHS[moment.month - 1] if count == 4 else _MONTHS[moment.month - 1][:3]
+    return lambda moment: _MONTHS[moment.month - 1] if count > 3 else _MONTHS[moment.month - 1][:3]
 
 
 def _day(count: int) -> Formatter:
-    return lambda moment: _DAYS[moment.weekday()] if count == 4 else _DAYS[moment.weekday()][:3]
+    return lambda moment: _DAYS[moment.weekday()] if count > 3 else _DAYS[moment.weekday()][:3]
 
 
-def _fraction(count: int) -> Formatter:
-    return lambda moment: str(moment.microsecond).zfill(6).ljust(9, "0")[:count]
+def _week(moment: datetime) -> tuple[int, int]:
+    """Java's week year and week in its default locale: weeks start on Sunday, the first has 1 January."""
+    day = moment.date()
+    sunday = day - timedelta(days=day.isoweekday() % 7)
+    year = (sunday + timedelta(days=6)).year
+    first = date(year, 1, 1)
+    return year, (day - first + timedelta(days=first.isoweekday() % 7)).days // 7 + 1
+
+
+def _week_year(count: int) -> Formatter:
+    return lambda moment: str(_week(moment)[0] % 100 if count == 2 else _week(moment)[0]).zfill(count)
+
+
+def _week_of_month(moment: datetime) -> int:
+    return (moment.day - 1 + moment.date().replace(day=1).isoweekday() % 7) // 7 + 1
+
+
+def _zone_name(count: int) -> Formatter:
+    def write(moment: datetime) -> str:
+        name = moment.tzname() or "UTC"
+        return _ZONES.get(name, name) if count > 3 else name
+
+    return write
 
 
 def _offset(zulu: bool) -> Callable[[int], Formatter]:
     def make(count: int) -> Formatter:
-        colon = ":" if count in (3, 5) and zulu else ""
+        colon = ":" if count > 2 and zulu else ""
 
         def write(moment: datetime) -> str:
             seconds = int((moment.utcoffset() or timedelta()).total_seconds())
             if zulu and seconds == 0:
                 return "Z"
             hours, minutes = divmod(abs(seconds) // 60, 60)
+            if zulu and count == 1:
+                return f"{'-' if seconds < 0 else '+'}{hours:02}"
             return f"{'-' if seconds < 0 else '+'}{hours:02}{colon}{minutes:02}"
 
         return write
@@ -169,19 +210,26 @@ def _offset(zulu: bool) -> Callable[[int], Formatter]:
 
 _LETTERS: dict[str, Callable[[int], Formatter]] = {
     "y": _year,
-    "u": _year,
+    "u": _number(datetime.isoweekday),
+    "Y": _week_year,
+    "w": _number(lambda moment: _week(moment)[1]),
+    "W": _number(_week_of_month),
+    "F": _number(lambda moment: (moment.day - 1) // 7 + 1),
+    "G": lambda _count: lambda _moment: "AD",
     "M": _month,
     "L": _month,
     "d": _number(lambda moment: moment.day),
     "H": _number(lambda moment: moment.hour),
     "h": _number(lambda moment: moment.hour % 12 or 12),
+    "k": _number(lambda moment: moment.hour or 24),
+    "K": _number(lambda moment: moment.hour % 12),
     "m": _number(lambda moment: moment.minute),
     "s": _number(lambda moment: moment.second),
-    "S": _fraction,
+    "S": _number(lambda moment: moment.microsecond // 1000),
     "D": _number(lambda moment: moment.timetuple().tm_yday),
     "E": _day,
     "a": lambda _count: lambda moment: "AM" if moment.hour < 12 else "PM",
     "X": _offset(zulu=True),
     "Z": _offset(zulu=False),
-    "z": lambda _count: lambda moment: moment.tzname() or "UTC",
+    "z": _zone_name,
 }

@@ -17,7 +17,7 @@ FUNCTIONS: dict[str, Builder] = {
     **data.FUNCTIONS,
     **nested.FUNCTIONS,
 }
-BARE: dict[str, Builder] = {"uuid": data.uuid}
+BARE: dict[str, Builder] = {"uuid": data.uuid, "prettyBody": texts.pretty_body}
 SINCE: dict[str, str] = dict.fromkeys(
     [
         "abs",

@@ -20,13 +20,14 @@ _double = converter("java.lang.Double")
 
 def _longs(work: Callable[[list[int]], int]) -> Builder:
     def build(arguments: Arguments) -> Expression:
-        arguments.need(1, 100)
+        arguments.need(0, 100)
         values = arguments.values()
 
         def calculate(exchange: Exchange) -> Any:
-            found = [try_long(item) for value in values for item in items_of(value(exchange))]
+            items = [item for value in values for item in items_of(value(exchange))]
+            found = [try_long(item) for item in (items if values else [exchange.message.body])]
             numbers = [number for number in found if number is not None]
-            return work(numbers) if numbers else 0
+            return work(numbers) if numbers else None
 
         return calculate
 

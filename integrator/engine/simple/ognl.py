@@ -14,7 +14,16 @@ from typing import Any
 from lxml import etree
 
 from integrator.engine.exceptions import CAMEL, JavaException, cause_of, class_of, failure, text_of
-from integrator.engine.javatypes import JavaArray, JavaClass, JavaEntry, JavaList, JavaMap, to_text, type_of
+from integrator.engine.javatypes import (
+    JavaArray,
+    JavaClass,
+    JavaEntry,
+    JavaList,
+    JavaMap,
+    JavaSet,
+    to_text,
+    type_of,
+)
 from integrator.engine.problems import ExpressionError
 from integrator.engine.simple.parser import arguments, unquoted
 
@@ -22,6 +31,7 @@ _STEP = re.compile(
     r"(?P<safe>\?)?\.(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<call>\((?P<arguments>[^()]*)\))?|(?P<keysafe>\?)?\[(?P<key>[^\]]*)\]"
 )
 LONGEST_PATTERN_INPUT = 100_000
+_WITH_LOCALE = frozenset({"toUpperCase", "toLowerCase"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +60,8 @@ def compile_path(text: str) -> Callable[[Any], Any]:
             )
         position = match.end()
         steps.append(_step(match))
+        if match["name"] in _WITH_LOCALE and not match["call"]:
+            raise ExpressionError(f"Java has two methods {match['name']}", f"Write {match['name']}().")
     listed = tuple(steps)
 
     def follow(value: Any) -> Any:
@@ -153,7 +165,12 @@ def _call(method: Callable[..., Any], value: Any, step: _Step) -> Any:
         raise _failed(step, value, cause, method=True) from error
 
 
-def _substring(text: str, start: int, end: int | None = None) -> str:
+def _as_written(argument: Any) -> Any:
+    """An argument where Java wants any object: numbers are texts there."""
+    return str(argument) if isinstance(argument, int) and not isinstance(argument, bool) else argument
+
+
+def _substring(text: Any, start: int, end: int | None = None) -> Any:
     last = len(text) if end is None else end
     if not 0 <= start <= last <= len(text):
         raise IndexError
@@ -205,10 +222,9 @@ _LIST: dict[str, Callable[..., Any]] = {
     "length": len,
     "isEmpty": lambda items: not items,
     "get": lambda items, index: _char_at(items, int(index)),
-    "contains": lambda items, item: item in items,
-    "indexOf": lambda items, item: items.index(item) if item in items else -1,
-    "first": lambda items: _char_at(items, 0),
-    "last": lambda items: _char_at(items, len(items) - 1),
+    "contains": lambda items, item: _as_written(item) in items,
+    "indexOf": lambda items, item: items.index(_as_written(item)) if _as_written(item) in items else -1,
+    "subList": lambda items, start, end: JavaList(_substring(items, start, end)),
 }
 _MAP: dict[str, Callable[..., Any]] = {
     "size": len,
@@ -217,8 +233,9 @@ _MAP: dict[str, Callable[..., Any]] = {
     "getOrDefault": lambda items, key, default: items.get(str(key), default),
     "containsKey": lambda items, key: str(key) in items,
     "containsValue": lambda items, value: value in items.values(),
-    "keySet": lambda items: JavaList(items),
+    "keySet": lambda items: JavaSet(items),
     "values": lambda items: JavaList(items.values()),
+    "entrySet": lambda items: JavaSet(JavaEntry(key, value) for key, value in items.items()),
     "has": lambda items, key: str(key) in items,
     "path": lambda items, key: items.get(str(key)),
 }

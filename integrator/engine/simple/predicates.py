@@ -33,7 +33,8 @@ def truthy(value: Any) -> bool:
     if value is None or value is False:
         return False
     if isinstance(value, str):
-        return value.lower() == "true" if value.lower() in ("true", "false") else bool(value)
+        text = value.strip().lower()
+        return text == "true" if text in ("true", "false") else bool(text)
     return bool(value) if isinstance(value, (list, dict)) else True
 
 
@@ -99,7 +100,7 @@ class _Reader:
             self.position = end + 1
             self._must_end()
             return self._quoted(text[start + 1 : end])
-        number = _NUMBER.match(text, start)
+        number = None if first else _NUMBER.match(text, start)
         if number:
             self.position = number.end()
             return ("value", Decimal(number[0]) if "." in number[0] else int(number[0]))

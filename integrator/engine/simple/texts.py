@@ -10,16 +10,16 @@ from typing import Any
 
 from integrator.engine.compiler import Expression
 from integrator.engine.exceptions import failure
-from integrator.engine.javatypes import JavaArray, pretty, to_text
+from integrator.engine.javatypes import JavaArray, to_text
 from integrator.engine.problems import ExpressionError
 from integrator.engine.simple.calls import Arguments, Builder, items_of, text_function
-from integrator.exchange import Exchange, IntegratorError
+from integrator.engine.simple.prettying import pretty
+from integrator.exchange import Exchange
 
 _HASHES = {"SHA-1": "sha1", "SHA1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512",
            "SHA3-256": "sha3_256", "SHA3-512": "sha3_512", "MD5": "md5"}  # fmt: skip
 _SPECIAL = {
     "&empty;": "",
-    "&comma;": ",",
     "&quot;": '"',
     "&apos;": "'",
     "&lt;": "<",
@@ -185,8 +185,8 @@ def _unquote(text: str) -> str:
 
 
 def _safe_quote(arguments: Arguments) -> Expression:
-    arguments.need(1, 1)
-    value = arguments.value(0)
+    arguments.need(0, 1)
+    value = arguments.body_or(0)
 
     def quote(exchange: Exchange) -> Any:
         found = value(exchange)
@@ -195,23 +195,25 @@ def _safe_quote(arguments: Arguments) -> Expression:
     return quote
 
 
+def pretty_body(arguments: Arguments) -> Expression:
+    """`${prettyBody}`: the body as `pretty` shows it."""
+    return _shown(arguments, lambda exchange: to_text(exchange.message.body))
+
+
 def _pretty(arguments: Arguments) -> Expression:
     from integrator.engine.simple.compiler import expression
 
-    value = expression(arguments.inside.strip(), arguments.source)
-    parse = arguments.source.scope.services.conversions.parse_json
+    return _shown(arguments, expression(arguments.inside.strip(), arguments.source))
+
+
+def _shown(arguments: Arguments, value: Expression) -> Expression:
+    conversions = arguments.source.scope.services.conversions
 
     def shown(exchange: Exchange) -> Any:
         found = value(exchange)
         if not isinstance(found, (str, bytes)):
             return None  # Camel pretty-prints texts only
-        text = to_text(found) or ""
-        if text.lstrip()[:1] not in ("{", "["):
-            return text
-        try:
-            return pretty(parse(text.encode("utf-8")))
-        except IntegratorError:
-            return text
+        return pretty(to_text(found) or "", conversions.parse_json, conversions.parse_xml)
 
     return shown
 

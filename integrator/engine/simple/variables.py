@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from integrator.engine.compiler import Expression, Source
-from integrator.engine.exceptions import CAMEL, failure
+from integrator.engine.exceptions import CAMEL, class_of, failure
 from integrator.engine.javatypes import JavaClass, JavaMap, canonical, converter, to_text, type_of
 from integrator.engine.names import context_properties, property_of, variables_of
 from integrator.engine.problems import ExpressionError
@@ -16,7 +16,10 @@ from integrator.engine.simple.parser import unquoted
 from integrator.exchange import Exchange, IntegratorError
 
 _AS = re.compile(r"(?P<what>bodyAs|mandatoryBodyAs|messageAs)\((?P<type>[^)]*)\)(?P<path>.*)", re.DOTALL)
-_HEADER_AS = re.compile(r"headerAs\(\s*(?P<name>[^,()]+)\s*,\s*(?P<type>[^()]+?)\s*\)(?P<path>.*)", re.DOTALL)
+_HEADER_AS = re.compile(
+    r"headerAs\(\s*['\"]?(?P<name>[^,()]+?)['\"]?\s*,\s*['\"]?(?P<type>[^()]+?)['\"]?\s*\)(?P<path>.*)",
+    re.DOTALL,
+)
 _BODY = re.compile(r"(?:in\.)?body(?P<path>[.?\[].*)?", re.DOTALL)
 _KEYED = re.compile(
     r"(?P<what>(?:in\.)?headers?|exchangeProperty|exchangeProperties|variables?)"
@@ -83,7 +86,15 @@ def _keyed(match: re.Match[str]) -> Expression:
     if match["path"] in ("()", "?"):
         raise ExpressionError(f"{match[0]} cannot be read", "Write header.name or header[name].")
     follow = compile_path(match["path"])
-    return lambda exchange: follow(reader(exchange))
+    if match["name"] is None or not match["path"].startswith("."):
+        return lambda exchange: follow(reader(exchange))
+    whole = _reader(what, f"{name}{match['path']}".strip())  # Camel looks for the whole name first
+
+    def read(exchange: Exchange) -> Any:
+        found = whole(exchange)
+        return follow(reader(exchange)) if found is None else found
+
+    return read
 
 
 def _reader(what: str, name: str) -> Expression:
@@ -128,7 +139,9 @@ def _as_type(match: re.Match[str]) -> Expression:
             found = convert(exchange.message.body)
         except IntegratorError as error:
             if what == "bodyAs":
-                return None
+                if class_of(error) == CAMEL + "TypeConversionException":
+                    raise
+                return None  # no such conversion exists
             raise _mandatory(exchange, match["type"].strip(), error) from error
         if found is None and what == "mandatoryBodyAs":
             raise failure(CAMEL + "InvalidPayloadException", f"No body available of type: {match['type']}")
@@ -155,6 +168,14 @@ def _header_as(match: re.Match[str]) -> Expression:
         return follow(found) if follow else found
 
     return read
+
+
+def _exchange_path(match: re.Match[str]) -> Expression:
+    reader = _EXCHANGE[match["what"]]
+    if not match["path"]:
+        return reader
+    follow = compile_path(match["path"])
+    return lambda exchange: follow(reader(exchange))
 
 
 def _converter(type_name: str) -> Callable[[Any], Any]:
@@ -220,7 +241,6 @@ _FIXED: dict[str, Expression] = {
     "variables": lambda exchange: JavaMap(exchange.variables),
     "exception": caught,
     "exchangeId": lambda exchange: exchange.id,
-    "exchangePattern": lambda exchange: exchange.pattern,
     "id": lambda exchange: exchange.id,
     "messageTimestamp": lambda _exchange: 0,
     "camelId": lambda _exchange: "integrator",
@@ -228,9 +248,17 @@ _FIXED: dict[str, Expression] = {
     "originalBody": lambda _exchange: None,
     "null": lambda _exchange: None,
 }
+_EXCHANGE: dict[str, Expression] = {
+    "exchangeId": lambda exchange: exchange.id,
+    "pattern": lambda exchange: exchange.pattern,
+    "fromRouteId": _FIXED["fromRouteId"],
+    "properties": lambda exchange: JavaMap(exchange.properties),
+}
+_EXCHANGE_PATH = re.compile(r"exchange\.(?P<what>" + "|".join(_EXCHANGE) + r")(?P<path>[.?\[].*)?", re.DOTALL)
 _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Expression]], ...] = (
     (_AS, _as_type),
     (_HEADER_AS, _header_as),
     (_BODY, _body_path),
+    (_EXCHANGE_PATH, _exchange_path),
     (_KEYED, _keyed),
 )
