@@ -8,14 +8,17 @@ from dataclasses import dataclass
 
 LINTS = frozenset({
     "parameter-renamed", "direct-missing", "seda-missing", "steps-empty", "template-unused",
-    "template-parameter-unknown",
+    "template-parameter-unknown", "bean-not-portable",
 })  # fmt: skip
 """Rules that `check` reports but that do not keep a route from running (Camel runs it, too)."""
 
 
 @dataclass(frozen=True, slots=True)
 class RouteProblem:
-    """One mistake. `line` is 1-based; `pointer` is a JSON pointer into the file's documents."""
+    """One mistake. `line` and `column` are 1-based; `pointer` is a JSON pointer into the file's documents.
+
+    The column counts for files that are no routes: `check` finds that of a pointer in the route itself.
+    """
 
     file: str
     line: int
@@ -23,6 +26,7 @@ class RouteProblem:
     rule: str
     message: str
     remedy: str
+    column: int = 1
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.rule}: {self.message}. {self.remedy}"

@@ -153,7 +153,8 @@ class Runtime:
     @classmethod
     def build(cls, site: CompiledSite, tools: Tools, limits: Limits = DEFAULT) -> Runtime:
         """Compile a site. Raises RouteErrors of the engine, PathProblem or KeyError: `check` first."""
-        sources = list({flow.route.file: flow.route for flow in site.flows.values()}.values())
+        named = (*(flow.route for flow in site.flows.values()), *site.routes)
+        sources = list({route.file: route for route in named}.values())
         # Values are kept out of logs by class of flow: a route set for each class there is.
         kinds = {flow.data in ("personal", "sensitive") for flow in site.flows.values()}
         routes = {personal: tools.routes(sources, personal) for personal in kinds}

@@ -15,7 +15,7 @@ from typing import Any
 from integrator.site import compiled
 from integrator.site.compiled import plain
 from integrator.site.content_hash import content_hash
-from integrator.site.files import HEADERS, SiteFiles, adapter_id, grants_path, inside, load
+from integrator.site.files import BEANS, HEADERS, ROUTE, SiteFiles, adapter_id, grants_path, inside, load
 from integrator.site.models import AdapterFile, GrantsFile, IncludedFile, PartiesFile, RegisterFile
 from integrator.site.models.base import period, quota, seconds
 from integrator.site.models.grants import GrantItem
@@ -83,6 +83,7 @@ class _Compiler:
             "parties": plain({name: self._party(name, party) for name, party in self.parties.items()
                               if party.organisation is not None}),
             "flows": plain(flows),
+            "routes": plain(self._shared_routes()),
             "adapters": plain({name: _adapter(name, adapter) for name, adapter in self.adapters.items()}),
             "contracts": self._contracts(),
             "schemas": self._schemas(),
@@ -174,12 +175,21 @@ class _Compiler:
             grants=self._grants(name, flow),
         )
 
+    def _shared_routes(self) -> list[compiled.RouteSource]:
+        """The route files that no flow names: templates, and routes that others call."""
+        named = {flow.route for flow in self.flows.values()}
+        return [
+            self._route(path)
+            for path, document in sorted(self.site.routes.items())
+            if path not in named and isinstance(document.data, list)
+        ]
+
     def _route(self, path: str) -> compiled.RouteSource:
         document = self.site.routes.get(path)
         if document is None or not isinstance(document.data, list):
             raise SiteError([Problem(path, 1, 1, "missing-file", "there is no route at this place",
                                      "write a list of Camel elements there")])  # fmt: skip
-        return route_source(document)
+        return route_source(document, self.root)
 
     def _entry(self, entry: EntryItem) -> compiled.Entry:
         if entry.rest is not None:
@@ -258,8 +268,8 @@ class _Compiler:
             entry.from_answer_file: entry.from_answer for flow in flows.values() for entry in flow.entries
         }
         found = {name: text for name, text in texts.items() if name is not None and text is not None}
-        for flow in flows.values():
-            for name in route_resources(flow.route.documents):
+        for route in (*(flow.route for flow in flows.values()), *self._shared_routes()):
+            for name in route_resources(route.documents):
                 self._add_text(name, found)
         return dict(sorted(found.items()))
 
@@ -290,11 +300,15 @@ def is_jq_file(written: str) -> bool:
     return written.endswith(".jq") and not any(char.isspace() or char in "{}|" for char in written)
 
 
-def route_source(document: Document) -> compiled.RouteSource:
-    """A route document with the line of each of its nodes, by JSON pointer (RFC 6901)."""
-    lines = {_json_pointer(pointer): line for pointer, (line, _column) in document.places.items()}
+def route_source(document: Document, root: Path) -> compiled.RouteSource:
+    """A route document with the line of each of its nodes, by JSON pointer (RFC 6901), and its functions."""
+    lines = {
+        _json_pointer(pointer): line for pointer, (line, _) in {**document.places, **document.keys}.items()
+    }
     documents = tuple(document.data) if isinstance(document.data, list) else ()
-    return compiled.RouteSource(file=document.file, documents=documents, lines=lines)
+    beside = root / (document.file.removesuffix(ROUTE) + BEANS)
+    code = beside.read_text(encoding="utf-8", errors="replace") if beside.is_file() else ""
+    return compiled.RouteSource(file=document.file, documents=documents, lines=lines, code=code)
 
 
 def route_resources(value: Any) -> Iterator[str]:
@@ -366,6 +380,8 @@ def _adapter(name: str, item: AdapterFile) -> compiled.Adapter:
             path=path,
             request=operation.request,
             answer=operation.answer,
+            place=operation.directory or operation.queue or operation.exchange,
+            routing_keys=tuple(operation.routing_keys),
         )
     return compiled.Adapter(
         id=name,
@@ -384,4 +400,5 @@ def _adapter(name: str, item: AdapterFile) -> compiled.Adapter:
         concurrency=item.concurrency,
         breaker_failures=item.circuit_breaker.failures,
         breaker_open=seconds(item.circuit_breaker.open),
+        reached_as=item.reached_as or item.system,
     )

@@ -98,12 +98,14 @@ class Delivery:
 class RouteSource:
     """One route file: parsed YAML (a list of Camel elements) and the line of each node.
 
-    `lines` maps JSON pointers into `documents` ("/0/route/from/steps/1") to 1-based lines.
+    `lines` maps JSON pointers into `documents` ("/0/route/from/steps/1") to 1-based lines; `code` is the
+    text of the Python functions beside it (`<route>.beans.py`).
     """
 
     file: str
     documents: tuple[Any, ...]
     lines: Mapping[str, int] = field(default_factory=dict)
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,8 @@ class Allow:
 @dataclass(frozen=True, slots=True)
 class AdapterOperation:
     """What a connected system offers. REST: method and path (`/permits/{id}` from the body's
-    top-level fields), `request` and `answer` are JSON Schema paths. SOAP: the WSDL has the rest."""
+    top-level fields), `request` and `answer` are JSON Schema paths. SOAP: the WSDL has the rest.
+    `place` is the directory of files, the queue or the exchange of a broker (None: any)."""
 
     name: str
     access: str  # read | search | write
@@ -150,18 +153,21 @@ class AdapterOperation:
     path: str | None = None
     request: str | None = None
     answer: str | None = None
+    place: str | None = None
+    routing_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
     """A connected system. `endpoint` and what `security` names may hold "${env:X}", "${file:X}":
     resolved at start, never stored. `headers` is the header family; `send_headers` and
-    `keep_headers` are the HTTP headers it sends from, and returns to, the message."""
+    `keep_headers` are the HTTP headers it sends from, and returns to, the message. Routes reach http,
+    files, sftp, sql and queue systems by Camel's components, under the name `reached_as`."""
 
     id: str  # regional/bced-person
     system: str
     party: str
-    protocol: str  # soap | rest
+    protocol: str  # soap | rest | http | files | sftp | sql | queue
     endpoint: str
     operations: Mapping[str, AdapterOperation]
     wsdl: str | None = None
@@ -174,6 +180,12 @@ class Adapter:
     concurrency: int = 32
     breaker_failures: int = 5
     breaker_open: float = 30.0
+    reached_as: str = ""
+
+    @property
+    def called(self) -> bool:
+        """Whether `adapter:` calls it; else Camel's components reach it."""
+        return self.protocol in ("soap", "rest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +194,8 @@ class CompiledSite:
 
     `contracts` are compiled WSDL/XSD models (see `contracts`), `schemas` parsed JSON Schemas,
     `texts` other files routes and entries name (XSD, XSLT, jq), `binders` header families; all
-    keyed by path or name as the site writes them.
+    keyed by path or name as the site writes them. `routes` are the route files that no flow names:
+    those of flows call into them.
     """
 
     hash: str
@@ -196,6 +209,7 @@ class CompiledSite:
     schemas: Mapping[str, Any] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
     binders: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    routes: tuple[RouteSource, ...] = ()
 
     @classmethod
     def from_plain(cls, data: Mapping[str, Any]) -> CompiledSite:
@@ -212,6 +226,7 @@ class CompiledSite:
             schemas=data["schemas"],
             texts=data["texts"],
             binders=data["binders"],
+            routes=tuple(_build(RouteSource, route) for route in data.get("routes", ())),
         )
 
 

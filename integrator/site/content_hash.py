@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-COMPILER_VERSION = 1
+COMPILER_VERSION = 2
 FOLDERS = ("flows", "routes", "adapters", "parties", "schemas")
 REGISTER = "routes.yaml"
 GENERATED = "schemas/editor"

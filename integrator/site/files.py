@@ -14,6 +14,7 @@ from integrator.site.read import Document, Place, Pointer, read_yaml
 GRANTS = ".grants.yaml"
 ROUTE = ".camel.yaml"
 TEST = ".test.yaml"
+BEANS = ".beans.py"
 HEADERS = "schemas/headers/"
 MAX_FILES = 20_000
 

@@ -7,7 +7,6 @@ refused before a message comes where Camel fails on the message; and that no ent
 from __future__ import annotations
 
 NOT_YET: dict[str, str] = {
-    "bean-missing": "the step bean",
     "bean-type": "the step bean",
     "bean-yaml-groovy": "script of a bean needs Java",
     "controlbus": "the component controlbus:",
@@ -21,7 +20,6 @@ NOT_YET: dict[str, str] = {
     "jsonata": "the component jsonata:",
     "loadBalance-sticky": "stickyLoadBalancer",
     "parameters-kebab": "routes from platform-http:",
-    "process-ref": "the step process",
     "rest-http": "restConfiguration",
     "rest-root-path": "rest",
     "split-strategy-groovy-bean": "script of a bean needs Java",

@@ -25,6 +25,7 @@ _ENGINE_SAYS_TOO = {"not-yet", "unknown-component", "consumer", "unknown-endpoin
 _ENGINE = {
     "bean": "A step names a bean that the file has not, or of a class that the engine has not.",
     "consumer": "Routes of the embedded engine do not start from this component.",
+    "bean-code": "The Python functions beside a route do what they must not do.",
     "data-format": "`marshal` and `unmarshal` name exactly one data format.",
     "duplicate-consumer": "Two routes consume the same endpoint.",
     "duplicate-route-id": "Two routes have the same id; ids count across all files of a site.",
@@ -92,7 +93,7 @@ def route(view: View) -> Iterator[Finding]:
     for problem in view.route_problems:
         if problem.rule in _ENGINE_SAYS_TOO and (problem.file, problem.line) in own:
             continue  # the rules below say it in the words of the register
-        place = view.route_place(problem.file, problem.pointer, problem.line)
+        place = view.route_place(problem.file, problem.pointer, problem.line, problem.column)
         yield Finding(place, problem.message, problem.remedy, problem.rule)
 
 

@@ -198,7 +198,7 @@ class View:
         if document is None or not isinstance(document.data, list):
             return None
         if document.file not in self._sources:
-            self._sources[document.file] = route_source(document)
+            self._sources[document.file] = route_source(document, self.root)
         return self._sources[document.file]
 
     def endpoints(self, path: str | None) -> Sequence[EndpointUse]:
@@ -216,11 +216,11 @@ class View:
         sources = [source for path in self.site.routes if (source := self.source(path)) is not None]
         return tuple(check_routes(sources))
 
-    def route_place(self, file: str, pointer: str, line: int) -> Place:
+    def route_place(self, file: str, pointer: str, line: int, column: int = 1) -> Place:
         """Where a JSON pointer of a route file stands; the engine knows lines, we know columns."""
         document = self.site.routes.get(file)
         if document is None:
-            return Place(file, line)
+            return Place(file, line, column)
         place = document.place(_pointer(document, pointer))
         return place if place.line == line else Place(file, line, 1)
 
