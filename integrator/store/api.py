@@ -134,10 +134,13 @@ class Sql(Protocol):
         """One durable change that returns rows."""
         ...
 
-    async def together(self, changes: Sequence[Change], unit: Unit | None = None) -> list[int]:
+    async def together(
+        self, changes: Sequence[Change], unit: Unit | None = None, *, expected: Sequence[int | None] = ()
+    ) -> list[int]:
         """Changes and a unit of work (its records) in one transaction; the number of rows of each change.
 
-        Raises UnitRefused where the unit is in conflict; nothing is written then."""
+        Raises UnitConflict where the unit is in conflict, Stale where a change has not the number of rows
+        that is `expected` of it (None: any); nothing is written then."""
         ...
 
 

@@ -23,7 +23,7 @@ from integrator.store.api import (
     StoredRecord,
     TileHash,
 )
-from integrator.store.units import Unit
+from integrator.store.units import Stale, Unit
 
 
 def stored_record(row: Row) -> StoredRecord:
@@ -31,6 +31,13 @@ def stored_record(row: Row) -> StoredRecord:
     values: list[Any] = list(row)
     values[4] = bool(values[4])
     return StoredRecord(*values)
+
+
+def compare_counts(counts: Sequence[int], expected: Sequence[int | None]) -> None:
+    """Raise Stale where a change moved another number of rows than it had to."""
+    for count, wanted in zip(counts, expected, strict=False):
+        if wanted is not None and count != wanted:
+            raise Stale("what the change was based on has changed meanwhile: read it again")
 
 
 class CommonStore(ABC):
@@ -53,7 +60,9 @@ class CommonStore(ABC):
         """One durable change that returns rows."""
 
     @abstractmethod
-    async def together(self, changes: Sequence[Change], unit: Unit | None = None) -> list[int]:
+    async def together(
+        self, changes: Sequence[Change], unit: Unit | None = None, *, expected: Sequence[int | None] = ()
+    ) -> list[int]:
         """Changes and a unit of work in one transaction; the number of rows of each change."""
 
     # --- credentials ---

@@ -2,7 +2,8 @@
 
 `INTEGRATOR_FAILPOINT=commit-before` kills at the first hit of that name, `commit-before:7` at the
 seventh. Unset, a hit is one comparison. Names: `commit-before`, `commit-after`, `seal-before`,
-`seal-after`, `publish-before` (the checkpoint is signed and anchored, not yet published).
+`seal-after`, `publish-before` (the checkpoint is signed and anchored, not yet published), `together-before`,
+`together-after` (changes and records in one transaction).
 """
 
 from __future__ import annotations

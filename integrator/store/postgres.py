@@ -19,9 +19,9 @@ from integrator.store import failpoints, postgres_batch
 from integrator.store import statements as sql
 from integrator.store.api import Change, CheckpointRow, Row, StoreRefused, TileHash
 from integrator.store.batching import StoreLimits, Trouble
-from integrator.store.common import CommonStore
+from integrator.store.common import CommonStore, compare_counts
 from integrator.store.postgres_link import Link, unavailable
-from integrator.store.postgres_writer import Writer, insert, refused, roll_back
+from integrator.store.postgres_writer import Writer, insert, insert_alone, refused, roll_back
 from integrator.store.schema import VERSION_QUERY, version_problem
 from integrator.store.units import Conflict, StoreUnavailable, Unit, UnitRefused
 
@@ -101,19 +101,25 @@ class PostgresStore(CommonStore):
 
         return await self._changed(change)
 
-    async def together(self, changes: Sequence[Change], unit: Unit | None = None) -> list[int]:
+    async def together(
+        self, changes: Sequence[Change], unit: Unit | None = None, *, expected: Sequence[int | None] = ()
+    ) -> list[int]:
         """Changes and a unit of work in one transaction; the number of rows of each change."""
 
         async def change(connection: AsyncConnection) -> list[int]:
             if unit is None:
                 await connection.execute("BEGIN")
-            elif any(await insert(connection, [unit], self._process_id)):
-                raise Trouble(UnitRefused("the unit is in conflict"))
+            else:
+                await insert_alone(connection, unit, self._process_id)
             counts = [(await connection.execute(text.encode(), values)).rowcount for text, values in changes]
+            compare_counts(counts, expected)
+            failpoints.hit("together-before")
             await connection.execute("COMMIT")
             return counts
 
-        return await self._changed(change)
+        done = await self._changed(change)
+        failpoints.hit("together-after")
+        return done
 
     async def _changed(
         self, change: Callable[[AsyncConnection], Awaitable[T]], link: Link | None = None
@@ -126,6 +132,9 @@ class PostgresStore(CommonStore):
             except (psycopg.IntegrityError, psycopg.DataError) as error:
                 await roll_back(connection)
                 raise UnitRefused(str(refused(error))) from error
+            except UnitRefused:
+                await roll_back(connection)
+                raise
             except Trouble as trouble:
                 await roll_back(connection)
                 raise UnitRefused(str(trouble)) from trouble

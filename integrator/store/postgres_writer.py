@@ -24,7 +24,14 @@ from integrator.store.batching import (
 )
 from integrator.store.postgres_link import Link, unavailable
 from integrator.store.statements import CLAIMED_BY
-from integrator.store.units import Conflict, StoreUnavailable, StoreUncertain, Unit, UnitRefused
+from integrator.store.units import (
+    Conflict,
+    StoreUnavailable,
+    StoreUncertain,
+    Unit,
+    UnitConflict,
+    UnitRefused,
+)
 
 _RESOLVE_SECONDS = 5.0
 _RESOLVE_PAUSE_SECONDS = 0.2
@@ -214,3 +221,17 @@ async def _rows(connection: AsyncConnection, units: Sequence[Unit], process_id: 
             raise
     if moved is not None and moved.rowcount < len(moves):
         raise Trouble(Conflict("stale"))  # the first gate that closed is the unit's conflict
+
+
+async def insert_alone(connection: AsyncConnection, unit: Unit, process_id: bytes) -> None:
+    """The rows of one unit in a transaction it begins. Raises UnitConflict, UnitRefused or psycopg.Error."""
+    try:
+        (outcome,) = await insert(connection, [unit], process_id)
+    except Trouble as trouble:
+        outcome = trouble.verdict
+    except (psycopg.IntegrityError, psycopg.DataError) as error:
+        outcome = refused(error).verdict
+    if isinstance(outcome, Conflict):
+        raise UnitConflict(outcome)
+    if outcome is not None:
+        raise outcome

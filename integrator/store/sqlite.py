@@ -16,7 +16,7 @@ from integrator.store import failpoints, sqlite_batch
 from integrator.store import statements as sql
 from integrator.store.api import Change, CheckpointRow, Row, StoreRefused, TileHash
 from integrator.store.batching import StoreLimits
-from integrator.store.common import CommonStore
+from integrator.store.common import CommonStore, compare_counts
 from integrator.store.lockfile import LockFile
 from integrator.store.schema import VERSION_QUERY, version_problem
 from integrator.store.sqlite_writer import Writer, unavailable
@@ -128,17 +128,23 @@ class SqliteStore(CommonStore):
 
         return await self._open_writer().run(change)
 
-    async def together(self, changes: Sequence[Change], unit: Unit | None = None) -> list[int]:
+    async def together(
+        self, changes: Sequence[Change], unit: Unit | None = None, *, expected: Sequence[int | None] = ()
+    ) -> list[int]:
         """Changes and a unit of work in one transaction; the number of rows of each change."""
         writer = self._open_writer()
 
         def change(connection: sqlite3.Connection) -> list[int]:
             counts = [connection.execute(_text(text), values).rowcount for text, values in changes]
-            if unit is not None and any(writer.insert(connection, [unit])):
-                raise sqlite3.IntegrityError("the unit is in conflict")
+            compare_counts(counts, expected)
+            if unit is not None:
+                writer.insert_alone(connection, unit)
+            failpoints.hit("together-before")
             return counts
 
-        return await writer.run(change)
+        done = await writer.run(change)
+        failpoints.hit("together-after")
+        return done
 
     def _open_writer(self) -> Writer:
         if self._writer is None:

@@ -32,6 +32,7 @@ from integrator.store.units import (
     StoreUnavailable,
     StoreUncertain,
     Unit,
+    UnitConflict,
     UnitRefused,
 )
 
@@ -219,6 +220,19 @@ class Writer:
             connection.execute(sqlite_batch.INSERT, self._pack(passed))
         return outcomes
 
+    def insert_alone(self, connection: sqlite3.Connection, unit: Unit) -> None:
+        """The rows of one unit, inside the open transaction. Raises UnitConflict, UnitRefused or Trouble."""
+        try:
+            (outcome,) = self.insert(connection, [unit])
+        except Trouble as trouble:
+            outcome = trouble.verdict
+        except sqlite3.IntegrityError as error:
+            outcome = refused(error).verdict
+        if isinstance(outcome, Conflict):
+            raise UnitConflict(outcome)
+        if outcome is not None:
+            raise outcome
+
     def _pack(self, units: Sequence[Unit]) -> tuple[object, ...]:
         self._tag_run += 1
         return sqlite_batch.pack(units, self._process_id, self._tag_run)
@@ -270,6 +284,8 @@ class Writer:
         connection.execute("SAVEPOINT job")
         try:
             result = job(connection)
+        except UnitRefused as error:
+            result = error
         except Trouble as trouble:
             result = UnitRefused(f"the change cannot be stored: {trouble}")
         except _DATA_ERRORS as error:

@@ -224,6 +224,61 @@ idempotency = Table(
 )
 Index("idempotency_expires", idempotency.c.expires_us)
 
+# A group of messages that is not complete: `group_id` is the exchange id of the aggregate it becomes, `key_mac`
+# keeps step, scope and correlation key apart, `scope_mac` step and scope; `version` counts its changes.
+aggregation = Table(
+    "aggregation",
+    metadata,
+    _id("group_id"),
+    _word("step"),
+    _word("flow"),
+    _word("party"),
+    _blob("scope_mac"),
+    _blob("key_mac"),
+    Column("version", Integer, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    _time("due_us", nullable=True),
+    _word("due_by", nullable=True),
+    _time("changed_us"),
+    _word("body_key"),
+    _blob("head"),
+    PrimaryKeyConstraint("group_id"),
+    UniqueConstraint("key_mac"),
+    CheckConstraint("length(group_id) = 16", name="group_id_bytes"),
+)
+Index("aggregation_scope", aggregation.c.scope_mac)
+Index("aggregation_due", aggregation.c.due_us, sqlite_where=text("due_us IS NOT NULL"),
+      postgresql_where=text("due_us IS NOT NULL"))  # fmt: skip
+
+aggregation_part = Table(
+    "aggregation_part",
+    metadata,
+    _id("group_id"),
+    Column("number", Integer, nullable=False),
+    _id("exchange_id"),
+    _word("body_key"),
+    _blob("sealed"),
+    PrimaryKeyConstraint("group_id", "number"),
+    sqlite_with_rowid=False,
+)
+
+# A key of an idempotent consumer: held by an exchange's attempt until `held_until_us`, seen where that is NULL.
+message_key = Table(
+    "message_key",
+    metadata,
+    _word("flow"),
+    _word("party"),
+    _word("repository"),
+    _blob("key_mac"),
+    _word("owner"),
+    Column("attempt", Integer, nullable=False),
+    _time("held_until_us", nullable=True),
+    _time("expires_us"),
+    PrimaryKeyConstraint("flow", "party", "repository", "key_mac"),
+)
+Index("message_key_expires", message_key.c.expires_us)
+
 api_key = Table(
     "api_key",
     metadata,

@@ -118,3 +118,15 @@ class StoreOverloaded(Exception):
 
 class UnitRefused(Exception):
     """The database refused this one unit's data; the others of its batch are written."""
+
+
+class UnitConflict(UnitRefused):
+    """The unit is in conflict, and what was to be written with it was not."""
+
+    def __init__(self, conflict: Conflict) -> None:
+        super().__init__(f"the unit is in conflict: {conflict.kind}")
+        self.conflict = conflict
+
+
+class Stale(UnitRefused):
+    """What a change was based on has changed meanwhile: read it again. Nothing was written."""
