@@ -36,7 +36,8 @@ def pieces(text: str, delimiter: str) -> Iterator[str]:
     if not text:
         return
     if delimiter in ("false", "single", "") or delimiter not in text:
-        yield text
+        if text.strip():  # what is blank is nothing, in Camel
+            yield text
         return
     if delimiter == "," and "(" in text and len(text) <= _COMMA_TEXT:
         yield from trimmed_ends(iter(_COMMA.split(text)))

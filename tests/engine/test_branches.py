@@ -168,7 +168,7 @@ def test_cancelling_an_exchange_cancels_its_children() -> None:
         ("token: '[,;]', regex: true", "a,b;c", ["a", "b", "c"]),
         ("token: ',', group: '2'", "a,b,c", ["a,b", "c"]),
         ("token: ',', group: '2', groupDelimiter: '+', skipFirst: true", "h,a,b,c", ["a+b", "c"]),
-        ("token: '<', endToken: '>'", "<a><b", ["a"]),
+        ("token: '<', endToken: '>'", "<a><b", ["a", "b"]),
         ("token: o, xml: true", '<r><o i="1">a</o><p/><x:o/></r>', ['<o i="1">a</o>', "<x:o/>"]),
         (
             "token: o, xml: true, inheritNamespaceTagName: r",
@@ -186,7 +186,7 @@ async def test_tokenize(options: str, text: str, found: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", ["token: '<o>', xml: true", "token: '(', regex: true", "token: ',', group: a"]
+    "options", ["token: 'a b', xml: true", "token: '(', regex: true", "token: ',', group: a"]
 )
 def test_tokens_that_cannot_be_used(options: str) -> None:
     assert "expression" in rules(route(f"split: {{tokenize: {{{options}}}, steps: [{{log: x}}]}}"))
