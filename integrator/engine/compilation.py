@@ -11,7 +11,7 @@ from integrator.engine.compiler import EndpointUse, Intercept, Node, Program, Sc
 from integrator.engine.elements import route_template
 from integrator.engine.elements.beans import beans
 from integrator.engine.elements.on_completion import completions
-from integrator.engine.elements.route import FROM, NOT_YET, ROUTE
+from integrator.engine.elements.route import FROM, NOT_HERE, ROUTE, holds, received
 from integrator.engine.elements.route_configuration import (
     PARTS,
     Configuration,
@@ -174,21 +174,24 @@ class Compilation:
         node = Node.of(ROUTE, value, pointer, scope)
         if node is None:
             return
-        for name in NOT_YET:
+        for name, why in NOT_HERE.items():
             if node.options.get(name) is not None:
                 node.problem(
-                    f"/{name}", "not-yet", f"{name} of a route is not yet in the embedded engine", _ELSEWHERE
+                    f"/{name}", "not-yet", f"{name} of a route is not in the embedded engine", f"{why}."
                 )
         start = Node.of(FROM, node.options.get("from"), f"{pointer}/from", scope)
         if start is None:
             return
+        if not holds(node, scope.checking):
+            return
         scope.route = self._identify(node)
+        scope.prefix = node.text("nodePrefixId") or scope.prefix
         uri = scope.uri(start.text("uri"), start.options.get("parameters"), f"{pointer}/from")
         scope.start = uri.name if uri else ""
         configurations = self._configurations(node, templated=templated)
         own = node.options.get("errorHandler")
         apply(scope, configurations, None if own is None else (own, f"{pointer}/errorHandler"))
-        body = _intercepted(scope, starting(scope, configurations), start)
+        body = received(start, _intercepted(scope, starting(scope, configurations), start))
         completed = completing(scope, configurations)
         if uri is None:
             return

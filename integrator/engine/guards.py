@@ -161,6 +161,7 @@ class Guard:
     def _prepare(self, exchange: Exchange, before: Message, policy: Policy | None, attempt: int) -> None:
         exchange.message = before.copy()
         exchange.rollback_only = False
+        exchange.properties.pop("CamelFailureEndpoint", None)
         self._count(exchange.message, attempt, self._redelivery(policy).maximum)
 
     def _count(self, message: Message, attempt: int, most: int) -> None:

@@ -13,9 +13,10 @@ from integrator.engine.spec import Option, Spec
 from integrator.engine.steps import is_waiting
 
 _REFS = ("executorServiceRef", "loggerRef", "onExceptionOccurredRef", "onPrepareFailureRef", "onRedeliveryRef",
-         "redeliveryPolicyRef", "retryWhileRef")  # fmt: skip
+         "retryWhileRef")  # fmt: skip
 _POLICY = (
     Option("redeliveryPolicy", "How often and how late a failed step is tried again.", type="object"),
+    Option("redeliveryPolicyRef", "A bean of Camel's class RedeliveryPolicy instead."),
     Option("useOriginalMessage", "Takes the message as it came.", type="boolean", default=False),
     Option("useOriginalBody", "Takes the body as it came.", type="boolean", default=False),
     Option("level", "Accepted, without effect."),

@@ -13,7 +13,7 @@ from integrator.engine.problems import did_you_mean
 from integrator.engine.spec import Option, Spec
 from integrator.engine.steps import OPEN, Block
 
-_BEANS = ("onExceptionOccurredRef", "onRedeliveryRef", "redeliveryPolicyRef")
+_BEANS = ("onExceptionOccurredRef", "onRedeliveryRef")
 SPEC = Spec(
     "element",
     "onException",
@@ -27,6 +27,7 @@ SPEC = Spec(
         Option("onWhen", "A predicate that must hold, too.", type="object"),
         Option("retryWhile", "Tries again as long as the predicate holds.", type="object"),
         Option("redeliveryPolicy", "How often and how late a failed step is tried again.", type="object"),
+        Option("redeliveryPolicyRef", "A bean of Camel's class RedeliveryPolicy instead."),
         Option("useOriginalMessage", "Handles the message as it came.", type="boolean", default=False),
         Option("useOriginalBody", "Handles the body as it came, with the headers as they are.", type="boolean",
                default=False),

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 
 from integrator.engine import durations
 from integrator.engine.compiler import Node
+from integrator.engine.elements.beans import named
 from integrator.engine.guards import Redelivery
 from integrator.engine.spec import Option, Spec
 
+CLASS = "org.apache.camel.processor.errorhandler.RedeliveryPolicy"
 _UNUSED = (
     "allowRedeliveryWhileStopping", "asyncDelayedRedelivery", "exchangeFormatterRef", "logContinued",
     "logExhausted", "logExhaustedMessageBody", "logExhaustedMessageHistory", "logHandled", "logNewException",
@@ -41,7 +43,9 @@ def redelivery(node: Node, parent: Redelivery, *, has_steps: bool = False) -> Re
 
     Steps of an onException without a policy of their own are not tried again, as in Camel.
     """
-    value = node.options.get("redeliveryPolicy")
+    value, option = node.options.get("redeliveryPolicy"), "redeliveryPolicy"
+    if node.options.get("redeliveryPolicyRef") is not None:
+        value, option = _referred(node), "redeliveryPolicyRef"
     if value is None:
         if not has_steps or not parent.maximum:
             return parent
@@ -54,7 +58,7 @@ def redelivery(node: Node, parent: Redelivery, *, has_steps: bool = False) -> Re
             f"For example: {SPEC.example}",
         )
         return parent
-    found = Node.of(SPEC, value, f"{node.pointer}/redeliveryPolicy", node.scope)
+    found = Node.of(SPEC, value, f"{node.pointer}/{option}", node.scope)
     if found is None:
         return parent
     options = found.options
@@ -76,6 +80,18 @@ def redelivery(node: Node, parent: Redelivery, *, has_steps: bool = False) -> Re
         min(max(spread, 0.0), 1.0),
         _pattern(found) or parent.pattern,
     )
+
+
+def _referred(node: Node) -> Mapping[str, object] | None:
+    """What the bean of redeliveryPolicyRef says; notes a problem where it is none."""
+    bean = named(node, "redeliveryPolicyRef")
+    if bean is None:
+        return None
+    if bean.java_class != CLASS:
+        node.problem("/redeliveryPolicyRef", "bean", f"{node.text('redeliveryPolicyRef')} is no redelivery policy",
+                     f"Use a bean of the type {CLASS}.")  # fmt: skip
+        return None
+    return bean.properties
 
 
 def _number(node: Node, name: str, default: float) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 from integrator.engine.compiler import Node, Scope
 from integrator.engine.elements import error_handler, intercept, on_completion, on_exception
 from integrator.engine.elements.on_exception import SPEC as ON_EXCEPTION
+from integrator.engine.elements.route import holds
 from integrator.engine.guards import Guard
 from integrator.engine.names import endpoint_pattern
 from integrator.engine.spec import Option, Spec
@@ -27,7 +28,7 @@ SPEC = Spec(
         Option("intercept", "Each as `intercept: {...}`.", type="list"),
         Option("interceptFrom", "Each as `interceptFrom: {...}`.", type="list"),
         Option("interceptSendToEndpoint", "Each as `interceptSendToEndpoint: {...}`.", type="list"),
-        Option("precondition", "Not yet in the embedded engine."),
+        Option("precondition", "Whether it holds at all: simple over placeholders, asked once."),
         Option("errorHandlerRef", "Not in the embedded engine: needs a Java bean."),
     ),
 )
@@ -58,9 +59,12 @@ class Configuration:
 def configuration(node: Node) -> Configuration:
     """The parts of a routeConfiguration."""
     found = Configuration(node.scope)
-    for name in ("precondition", "errorHandlerRef"):
-        if node.options.get(name) is not None:
-            node.problem(f"/{name}", "not-yet", f"{name} is not yet in the embedded engine", "Leave it out.")
+    if node.options.get("errorHandlerRef") is not None:
+        node.problem(
+            "/errorHandlerRef", "not-yet", "errorHandlerRef needs a Java bean", "Write errorHandler."
+        )
+    if not holds(node, node.scope.checking):
+        return found
     for name in PARTS:
         value = node.options.get(name)
         if value is None:
