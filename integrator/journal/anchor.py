@@ -21,6 +21,7 @@ from integrator.journal import checkpoint as checkpoints
 from integrator.journal import tree
 from integrator.journal.canonical import canonical
 from integrator.journal.note import NoteError
+from integrator.store import failpoints
 from integrator.store.api import CheckpointRow, Store
 
 CLOCK_STEP_US = 1_000_000
@@ -124,11 +125,13 @@ class Anchor:
         except OSError as error:
             kind = AnchorDelayed if error.errno in _NO_ROOM else AnchorRefused
             raise self._unwritable(kind, error) from error
+        failpoints.hit("anchor-before")
         try:
             temporary.replace(self.path)
             _sync_directory(self.path.parent)
         except OSError as error:
             raise self._unwritable(AnchorRefused, error) from error
+        failpoints.hit("anchor-after")
 
     def _unwritable(self, kind: type[AnchorRefused], error: OSError) -> AnchorRefused:
         return kind(

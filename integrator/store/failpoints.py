@@ -1,15 +1,27 @@
 """Named points where a test may kill the process, to prove what a crash leaves behind.
 
 `INTEGRATOR_FAILPOINT=commit-before` kills at the first hit of that name, `commit-before:7` at the
-seventh. Unset, a hit is one comparison. Names: `commit-before`, `commit-after`, `seal-before`,
-`seal-after`, `publish-before` (the checkpoint is signed and anchored, not yet published), `together-before`,
-`together-after` (changes and records in one transaction).
+seventh. Unset, a hit is one comparison. Names: `POINTS`.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+
+POINTS = (
+    "commit-before",
+    "commit-after",
+    "together-before",  # changes and records in one transaction
+    "together-after",
+    "seal-before",
+    "seal-after",
+    "anchor-before",  # the new anchor is on the disk under another name
+    "anchor-after",  # the checkpoint is signed and anchored, not yet published
+    "publish-before",
+    "publish-after",  # published, nobody has been told
+)
+"""In the order in which a record meets them."""
 
 _armed: str | None = None
 _left = 1

@@ -249,7 +249,9 @@ class PostgresStore(CommonStore):
                 failpoints.hit("publish-before")
             return found is not None and found[0] == checkpoint.root
 
-        return await self._changed(add, self._sealing)
+        published = await self._changed(add, self._sealing)
+        failpoints.hit("publish-after")
+        return published
 
 
 async def _append(

@@ -220,7 +220,9 @@ class SqliteStore(CommonStore):
             failpoints.hit("publish-before")
             return bool(found[0] == checkpoint.root)
 
-        return await self._open_writer().run(add)
+        published = await self._open_writer().run(add)
+        failpoints.hit("publish-after")
+        return published
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -38,3 +40,9 @@ def test_without_a_count_the_first_hit_kills(killed: list[int]) -> None:
     failpoints.arm("seal-after")
     failpoints.hit("seal-after")
     assert killed == [9]
+
+
+def test_every_point_is_hit_somewhere_under_its_name() -> None:
+    room = Path(failpoints.__file__).parents[1]
+    text = "".join(path.read_text("utf-8") for path in room.rglob("*.py"))
+    assert set(re.findall(r'failpoints\.hit\("([a-z-]+)"\)', text)) == set(failpoints.POINTS)
