@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
@@ -17,6 +17,7 @@ from integrator.engine.names import property_of
 from integrator.engine.problems import ExpressionError
 from integrator.engine.results import input_of, result_converter
 from integrator.engine.spec import EXPRESSION, ID, RESULT_TYPE, SOURCE, TRIM, Option, Spec
+from integrator.engine.xmlnames import namespaces_of
 from integrator.exchange import Exchange, InvalidRequest
 
 _RESULTS = ("NODESET", "NODE", "STRING", "NUMBER", "BOOLEAN")
@@ -108,7 +109,7 @@ def _evaluator(source: Source, wrap: str) -> Callable[[Exchange, etree._Element]
         raise ExpressionError(
             "saxon (XPath 2 and later) is not yet in the embedded engine", "Use XPath 1.0.", "not-yet"
         )
-    namespaces = _namespaces(source)
+    namespaces = {"in": _IN, "function": _FUNCTION, "xml": _XML, **namespaces_of(source)}
     bare = _QUOTED.sub("''", text)
     for prefix in _PREFIX.findall(bare):
         if prefix not in namespaces:
@@ -136,21 +137,6 @@ def _evaluator(source: Source, wrap: str) -> Callable[[Exchange, etree._Element]
             _current.reset(token)
 
     return evaluate
-
-
-def _namespaces(source: Source) -> dict[str, str]:
-    found = {"in": _IN, "function": _FUNCTION, "xml": _XML}
-    for index, entry in enumerate(source.node.options.get("namespace") or ()):
-        if (
-            isinstance(entry, Mapping)
-            and isinstance(entry.get("key"), str)
-            and isinstance(entry.get("value"), str)
-        ):
-            found[entry["key"]] = entry["value"]
-        else:
-            source.node.problem(f"/namespace/{index}", "options", "a namespace has key and value",
-                                "Write {key: p, value: 'urn:p'}.")  # fmt: skip
-    return found
 
 
 def _value(exchange: Exchange, name: str) -> Any:
