@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from integrator.engine import registry
+from integrator.engine import known, registry
 from integrator.engine.spec import COMMON, Option, Spec
 
 FOLDER = "docs/reference/camel"
@@ -27,10 +27,30 @@ with Camel's own behaviour, proven case by case against a real Camel. *Since* is
 that brought a part: an older runtime does not know it."""
 
 
+_ELSEWHERE = """\
+Names of Camel 4.18 that the embedded engine has no part for. In a flow with `engine: embedded` (the default)
+`check` refuses them; with `engine: camel-k` they are notes. *Not yet* is what the profile means to have."""
+_PLAIN_ELEMENTS = frozenset({"from", "route"})
+
+
 def camel_pages() -> dict[str, str]:
     """The pages by path in the repository."""
     pages = {f"{FOLDER}/{name}.md": _page(*told) for name, told in _PAGES.items()}
-    return {f"{FOLDER}/README.md": _index(), **pages}
+    return {f"{FOLDER}/README.md": _index(), f"{FOLDER}/elsewhere.md": _elsewhere(), **pages}
+
+
+def _elsewhere() -> str:
+    """What of Camel 4.18 the embedded engine has no part for, with the reason."""
+    lines = ["# Not in the embedded engine", "", _HEAD, "", _ELSEWHERE, ""]
+    for title, parts in (("Steps", registry.EIPS), ("Elements", registry.ELEMENTS), ("Languages", registry.LANGUAGES),
+                         ("Data formats", registry.DATA_FORMATS), ("Components", registry.COMPONENTS)):  # fmt: skip
+        by_reason: dict[str, list[str]] = {}
+        for name in sorted(parts.all_names() - parts.names() - _PLAIN_ELEMENTS):
+            by_reason.setdefault(known.why(name), []).append(f"`{name}`")
+        lines += [f"## {title}", "", "| name | here |", "|---|---|"]
+        lines += [f"| {', '.join(names)} | {reason} |" for reason, names in sorted(by_reason.items())]
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
 
 
 def _index() -> str:
@@ -38,6 +58,12 @@ def _index() -> str:
     for name, (title, kinds, introduction) in _PAGES.items():
         found = [f"[`{spec.name}`]({name}.md#{_anchor(spec)})" for spec in _specs(kinds)]
         lines += [f"## [{title}]({name}.md)", "", introduction, "", " · ".join(found), ""]
+    lines += [
+        "## [Not in the embedded engine](elsewhere.md)",
+        "",
+        "What of Camel it has no part for, and why.",
+        "",
+    ]
     return "\n".join(lines).rstrip() + "\n"
 
 

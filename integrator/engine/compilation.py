@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from integrator.engine import kamelets, registry
+from integrator.engine import kamelets, known, registry
 from integrator.engine.compiler import EndpointUse, Intercept, Node, Program, Scope
 from integrator.engine.elements import route_template
 from integrator.engine.elements.beans import beans
@@ -21,7 +21,6 @@ from integrator.engine.elements.route_configuration import (
     starting,
 )
 from integrator.engine.elements.route_configuration import SPEC as ROUTE_CONFIGURATION
-from integrator.engine.known import ELEMENTS
 from integrator.engine.problems import RouteProblem, did_you_mean
 from integrator.engine.sending import check_options
 from integrator.engine.steps import Block, Route, call, is_waiting
@@ -158,15 +157,15 @@ class Compilation:
             return  # read before the routes
         elif name == "templatedRoute":
             self._templated(value, f"{pointer}/{name}", scope)
-        elif name in ELEMENTS:
+        elif name in known.ELEMENTS:
             scope.problem(
-                f"{pointer}/{name}", "not-yet", f"{name} is not yet in the embedded engine",
+                f"{pointer}/{name}", "not-yet", f"{name} {known.why(name)}",
                 _ELSEWHERE,
             )  # fmt: skip
         else:
             scope.problem(
                 f"{pointer}/{name}", "unknown-element", f"there is no element {name}",
-                did_you_mean(str(name), ELEMENTS),
+                did_you_mean(str(name), known.ELEMENTS),
             )  # fmt: skip
 
     def _route(self, value: Any, pointer: str, scope: Scope, *, templated: bool = False) -> None:

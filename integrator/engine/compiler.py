@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from integrator.engine import guards, option_types, registry
+from integrator.engine import guards, known, option_types, registry
 from integrator.engine.problems import ExpressionError, RouteProblem, did_you_mean, nearest
 from integrator.engine.program import (
     Bean,
@@ -212,7 +212,7 @@ class Scope:
         if not isinstance(name, str):
             self.program.names += 1
             name = f"{step.where.step}{self.program.names}"
-        known = {
+        about = {
             "CamelInterceptedNodeId": self.prefix + name,
             "CamelInterceptedParentEndpointUri": self.start,
             "CamelInterceptedRouteId": self.route,
@@ -220,12 +220,12 @@ class Scope:
         body = intercept.body
 
         def plain(exchange: Exchange) -> None:
-            exchange.properties.update(known)
+            exchange.properties.update(about)
             if intercept.applies(exchange):
                 body.run(exchange)
 
         async def waiting(exchange: Exchange) -> None:
-            exchange.properties.update(known)
+            exchange.properties.update(about)
             if intercept.applies(exchange):
                 await call(body.run, body.waits, exchange)
 
@@ -260,7 +260,7 @@ class Scope:
     def _unknown_step(self, name: str, pointer: str) -> None:
         if registry.EIPS.not_yet(name):
             self.problem(
-                pointer, "not-yet", f"the step {name} is not yet in the embedded engine",
+                pointer, "not-yet", f"the step {name} {known.why(name)}",
                 "Use other steps, or run the flow on Camel K.",
             )  # fmt: skip
             return
@@ -326,15 +326,15 @@ class Node:
         return node
 
     def _check(self) -> None:
-        known = self.spec.known
+        options = self.spec.known
         for name, value in self.options.items():
-            option = known.get(name)
+            option = options.get(name)
             if option is not None:
                 self._check_type(option, value)
             elif not (
                 self.spec.expression and (name == "expression" or name in registry.LANGUAGES.all_names())
             ):
-                self._unknown_option(str(name), known)
+                self._unknown_option(str(name), options)
         for option in self.spec.options:
             if option.required and self.options.get(option.name) is None:
                 self.problem(
@@ -342,8 +342,8 @@ class Node:
                     f"For example: {self.spec.example}",
                 )  # fmt: skip
 
-    def _unknown_option(self, name: str, known: Mapping[str, Option]) -> None:
-        names = set(known)
+    def _unknown_option(self, name: str, options: Mapping[str, Option]) -> None:
+        names = set(options)
         if self.spec.expression:
             names |= registry.LANGUAGES.names()
         self.problem(
@@ -356,6 +356,12 @@ class Node:
             self.problem(
                 f"/{option.name}", "option-type", f"{option.name} of {self.spec.name} is no {option.type}",
                 f"{option.doc} For example: {option.example if option.example is not None else option.default}",
+            )  # fmt: skip
+        elif isinstance(value, str) and option.type in option_types.PLAIN and "{{" not in value:
+            self.problem(
+                f"/{option.name}", "schema-type",
+                f"Camel runs {option.name} as a text, its own schema refuses it: editors will, too",
+                f"Write {value} without quotes.",
             )  # fmt: skip
         elif option.choices and value is not None and str(value) not in option.choices:
             self.problem(
@@ -489,7 +495,7 @@ def source(language: str, value: Any, pointer: str, scope: Scope) -> Source | No
     """The source of an expression in YAML: a text, or a mapping with `expression`."""
     if registry.LANGUAGES.find(language) is None:
         scope.problem(
-            pointer, "not-yet", f"the language {language} is not yet in the embedded engine",
+            pointer, "not-yet", f"the language {language} {known.why(language)}",
             "Use one of: " + ", ".join(sorted(registry.LANGUAGES.names())) + ".",
         )  # fmt: skip
         return None

@@ -1,7 +1,7 @@
 """Which values an option may have, by the type its specification names.
 
 As lax as Camel's loader: `"true"` and `"10"` are accepted where Camel's own schema asks for a plain
-boolean or number, and so are `{{placeholders}}`, whose values come later. `strict` is the schema's view.
+boolean or number (`PLAIN`), and so are `{{placeholders}}`, whose values come later.
 """
 
 from __future__ import annotations
@@ -47,3 +47,5 @@ TYPES: dict[str, Callable[[Any], bool]] = {
     "any": lambda value: True,
 }
 """Type of an option → whether a value is of it."""
+PLAIN = ("boolean", "integer", "number")
+"""Types whose values Camel's schema wants without quotes; its loader takes texts as well."""

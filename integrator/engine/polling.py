@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from weakref import WeakKeyDictionary
 
-from integrator.engine import registry
+from integrator.engine import known, registry
 from integrator.engine.compiler import Node, Program
 from integrator.engine.exceptions import CAMEL, failure
 from integrator.engine.problems import did_you_mean
@@ -84,7 +84,7 @@ def poller(node: Node, uri: Uri, option: str = "uri") -> Poll | None:
     node.scope.note_use(address(uri), pointer)
     module = registry.COMPONENTS.find(uri.scheme)
     if module is None and registry.COMPONENTS.not_yet(uri.scheme):
-        node.problem("/uri", "not-yet", f"the component {uri.scheme}: is not yet in the embedded engine",
+        node.problem("/uri", "not-yet", f"the component {uri.scheme}: {known.why(uri.scheme)}",
                      "Systems outside are reached by adapter:; other components run on Camel K.")  # fmt: skip
         return None
     if module is None:

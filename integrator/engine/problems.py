@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 LINTS = frozenset({
     "parameter-renamed", "direct-missing", "seda-missing", "steps-empty", "template-unused",
-    "template-parameter-unknown", "bean-not-portable",
+    "template-parameter-unknown", "bean-not-portable", "unreachable", "saga-order", "direct-cycle-conditional",
+    "schema-type",
 })  # fmt: skip
 """Rules that `check` reports but that do not keep a route from running (Camel runs it, too)."""
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import uuid_utils
 
 from integrator.engine.children import cancel, family_ends
+from integrator.engine.analysis import analyse
 from integrator.engine.compilation import Compilation
 from integrator.engine.compiler import EndpointUse, Program
 from integrator.engine.components.direct import no_consumer
@@ -96,6 +97,7 @@ class RouteSet:
                 await route.completed(exchange)
             if family.tasks or family.endings:
                 await family_ends(family)
+            exchange.work = family.work
         except IntegratorError as error:  # what it leaves in the store could not be written
             exchange.exception = exchange.exception or error
 
@@ -147,7 +149,8 @@ def check_routes(sources: Sequence[RouteSource], services: Services | None = Non
     Without `services` the files that routes name (XSLT, schemas) are not read.
     """
     compilation = _compile(sources, services or Services(), checking=services is None)
-    return compilation.problems
+    found = [*compilation.problems, *analyse(sources)]
+    return sorted(found, key=lambda problem: (problem.file, problem.line))
 
 
 def endpoints(source: RouteSource) -> list[EndpointUse]:

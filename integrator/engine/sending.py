@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from integrator.engine import registry
+from integrator.engine import known, registry
 from integrator.engine.compiler import Expression, Intercept, Node
 from integrator.engine.exceptions import CAMEL, JavaException, failure
 from integrator.engine.javatypes import to_text
@@ -15,8 +15,22 @@ from integrator.engine.steps import Run, call, is_waiting
 from integrator.engine.uris import Uri, parse
 from integrator.exchange import Exchange
 
-DYNAMIC = ("adapter", "direct", "mock", "seda", "stub", "log")
-"""Schemes that a computed URI may have: nothing else is compiled at run time."""
+DYNAMIC = (
+    "adapter",
+    "direct",
+    "mock",
+    "seda",
+    "stub",
+    "log",
+    "file",
+    "sftp",
+    "http",
+    "https",
+    "sql",
+    "spring-rabbitmq",
+)
+"""Schemes that a computed URI may have: nothing else is compiled at run time. Those that leave the process
+find their adapter then."""
 _DYNAMIC_KEPT = 256
 
 
@@ -28,7 +42,7 @@ def endpoint(node: Node, uri: Uri, option: str = "uri") -> Run | None:
     if module is None:
         if registry.COMPONENTS.not_yet(uri.scheme):
             node.problem(
-                "/uri", "not-yet", f"the component {uri.scheme}: is not yet in the embedded engine",
+                "/uri", "not-yet", f"the component {uri.scheme}: {known.why(uri.scheme)}",
                 "Systems outside are reached by adapter:; other components run on Camel K.",
             )  # fmt: skip
         else:

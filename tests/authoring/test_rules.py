@@ -146,6 +146,7 @@ CASES: dict[str, tuple[str, tuple[Edit, ...]]] = {
     "operation for nobody": ("unused-operation", (Edit(D, "  register:", "  §other: {rest: GET /x, access: read}\n  register:"),)),
     # routes
     "no list": ("route-not-list", (Edit(N, "", "§{}\n"),)),
+    "engine": ("engine-missing", (Edit(R, "exchange: event", "exchange: event\n    engine: §camel-k"),)),
     "step": ("unknown-step", (Edit(N, "- to: adapter", "- setBdy: §{constant: a}\n        - to: adapter"),)),
     "expression": ("expression", (Edit(L, "jq: '{number: .niss}'", "jq: §'{number: .niss'"),)),
     "timer": ("entry-not-registered", (Edit(N, "uri: flow:notify", "uri: flow:notify\n      steps: []\n- route:\n"
@@ -201,6 +202,7 @@ NOT_BY_TABLE = {
     "not-utf-8",
     "file-too-large",
     "route",
+    "camel-k-only",
 }  # test_check.py, tests/site/test_read.py
 
 

@@ -27,6 +27,7 @@ _ENGINE = {
     "consumer": "Routes of the embedded engine do not start from this component.",
     "bean-code": "The Python functions beside a route do what they must not do.",
     "data-format": "`marshal` and `unmarshal` name exactly one data format.",
+    "direct-cycle": "Routes call each other by `direct:` for ever: nothing decides when they end.",
     "duplicate-consumer": "Two routes consume the same endpoint.",
     "duplicate-route-id": "Two routes have the same id; ids count across all files of a site.",
     "dynamic-uri": "The scheme of a dynamic endpoint, and what an adapter is, must be written out.",
@@ -66,6 +67,8 @@ _ENGINE = {
     "unknown-step": "Camel has no step of this name.",
     "uri": "An endpoint is written `scheme:name`, with its options after a question mark.",
 }
+_CAMEL_HAS = frozenset({"not-yet", "consumer", "not-polled"})
+declare("camel-k-only", "Camel has it, the embedded engine has not; the flow asks for Camel K.", "warning")
 for _id, _doc in _ENGINE.items():
     declare(_id, _doc)
 for _lint in sorted(LINTS):
@@ -90,11 +93,32 @@ def route(view: View) -> Iterator[Finding]:
     Each has its own rule id, listed with this one.
     """
     own = {(place.file, place.line) for place in _own_places(view)}
+    elsewhere = _camel_k_files(view)
     for problem in view.route_problems:
         if problem.rule in _ENGINE_SAYS_TOO and (problem.file, problem.line) in own:
             continue  # the rules below say it in the words of the register
         place = view.route_place(problem.file, problem.pointer, problem.line, problem.column)
+        if problem.rule in _CAMEL_HAS and problem.file in elsewhere:
+            yield Finding(place, problem.message, "nothing: the flow asks for Camel K", "camel-k-only")
+            continue
         yield Finding(place, problem.message, problem.remedy, problem.rule)
+
+
+def _camel_k_files(view: View) -> set[str]:
+    """The route files that only flows for Camel K name."""
+    engines: dict[str, set[str]] = {}
+    for flow in view.flows:
+        engines.setdefault(flow.text("route") or "", set()).add(flow.text("engine") or "embedded")
+    return {file for file, found in engines.items() if found == {"camel-k"}}
+
+
+@rule("engine-missing")
+def engine_missing(view: View) -> Iterator[Finding]:
+    """A flow asks for an engine that this version of the bus cannot start."""
+    for flow in view.flows:
+        if flow.text("engine") == "camel-k":
+            yield Finding(flow.place("engine"), f"this bus cannot start '{flow.id}' on Camel K yet",
+                          "run it embedded: leave 'engine' out, and keep to the profile")  # fmt: skip
 
 
 def _own_places(view: View) -> Iterator[Place]:

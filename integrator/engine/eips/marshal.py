@@ -46,7 +46,7 @@ def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
         node.problem(
             f"/{name}",
             "not-yet",
-            f"the data format {name} is not yet in the embedded engine",
+            f"the data format {name} {known.why(name)}",
             "Use one of: " + ", ".join(sorted(registry.DATA_FORMATS.names())) + ".",
         )
         return nothing

@@ -220,6 +220,11 @@ class FlowItem(SiteModel):
         description="The Camel route that mediates it; `<flow>.grants.yaml` stands beside it.",
         examples=["routes/regional/person-consult.camel.yaml"],
     )
+    engine: Literal["embedded", "camel-k"] = Field(
+        default="embedded",
+        description="What runs the route: this bus, or Apache Camel K on a cluster, for what only Camel has.",
+        examples=["embedded"],
+    )
     exchange: Literal["request-reply", "event"] = Field(
         description="Whether the consumer waits for an answer, or sends and goes on.",
         examples=["request-reply"],
