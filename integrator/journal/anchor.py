@@ -7,12 +7,15 @@ leaf hashes, which a start can follow entry by entry, and the checkpoint signed 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import orjson
@@ -27,6 +30,7 @@ from integrator.store.api import CheckpointRow, Store
 CLOCK_STEP_US = 1_000_000
 TAIL_ENTRIES = 10_000
 _PAGE = 4_096
+_LEFT_SECONDS = 3_600
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -120,7 +124,7 @@ class Anchor:
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = self.path.with_name(self.path.name + ".new")
+            temporary = self._unwritten()
             _write_synced(temporary, _encode(state))
         except OSError as error:
             kind = AnchorDelayed if error.errno in _NO_ROOM else AnchorRefused
@@ -133,6 +137,18 @@ class Anchor:
             raise self._unwritable(AnchorRefused, error) from error
         failpoints.hit("anchor-after")
 
+    def _unwritten(self) -> Path:
+        """A new file that nobody else writes: a process that was frozen may still do so to its own.
+
+        What dead processes left is removed, once no living one can be about to rename it.
+        """
+        before = time.time() - _LEFT_SECONDS
+        for left in self.path.parent.glob(f"{self.path.name}.*.new"):
+            with contextlib.suppress(FileNotFoundError):
+                if left.stat().st_mtime < before:
+                    left.unlink()
+        return self.path.with_name(f"{self.path.name}.{token_hex(8)}.new")
+
     def _unwritable(self, kind: type[AnchorRefused], error: OSError) -> AnchorRefused:
         return kind(
             f"the journal's anchor {self.path} cannot be written ({error.strerror}): "
@@ -141,11 +157,14 @@ class Anchor:
 
 
 def _write_synced(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         while data:  # the last room of a disk takes less than it was given
             data = data[os.write(descriptor, data) :]
         os.fsync(descriptor)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
     finally:
         os.close(descriptor)
 

@@ -153,6 +153,7 @@ class Sealer:
                 await self._seal(entries)
                 total += len(entries)
             else:
+                await self._require_lock()  # and thereby keep it, where nothing else is said for a while
                 if self.behind and self._state is not None:
                     self._state = await self._publish(self._state, self._state.time_us)
                 self._on_pass(Pass(self.size, 0, 0))

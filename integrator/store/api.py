@@ -252,7 +252,9 @@ class Store(Sql, Protocol):
     # --- sealing (one sealer; the implementation holds the lock connection) ---
 
     async def take_sealer_lock(self) -> bool:
-        """True where this process is now the only sealer (SQLite: it is the only process)."""
+        """True where this process is now the only sealer (SQLite: it is the only process).
+
+        Who has the lock asks again at least every second: where nothing is heard it goes to another."""
         ...
 
     async def lead(self, name: str) -> bool:

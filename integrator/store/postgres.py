@@ -29,6 +29,7 @@ T = TypeVar("T")
 
 _SERVER_NEEDED = 140_000
 _SEALER_LOCK = 0x6974_6773  # any constant: the advisory lock only one sealer holds
+_SEALER_SILENCE_SECONDS = 3.0  # a sealer that is frozen, or cut off, gives way within five seconds
 
 
 class PostgresStore(CommonStore):
@@ -37,7 +38,8 @@ class PostgresStore(CommonStore):
     def __init__(self, dsn: str, *, limits: StoreLimits, process_id: bytes) -> None:
         self._limits = limits
         self._process_id = process_id
-        self._units, self._changes, self._reads, self._sealing, self._leading = (Link(dsn) for _ in range(5))
+        self._units, self._changes, self._reads, self._leading = (Link(dsn) for _ in range(4))
+        self._sealing = Link(dsn, silence_seconds=_SEALER_SILENCE_SECONDS)
         self._in_turn = asyncio.Lock()
         self._writer: Writer | None = None
         self._sealer: AsyncConnection | None = None
@@ -173,10 +175,14 @@ class PostgresStore(CommonStore):
     # --- sealing ---
 
     async def take_sealer_lock(self) -> bool:
-        """True where this process is now the only sealer: an advisory lock of the sealing session."""
+        """True where this process is now the only sealer: an advisory lock of the sealing session.
+
+        Asked again it keeps the session alive, which the server ends after some seconds of silence.
+        """
 
         async def lock(connection: AsyncConnection) -> bool:
             if connection is self._sealer:
+                await connection.execute("SELECT 1")  # raises where the session is gone
                 return True
             row = await (
                 await connection.execute("SELECT pg_try_advisory_lock(%s)", (_SEALER_LOCK,))

@@ -20,7 +20,9 @@ _SILENCE_MS = 10_000  # a server that answers nothing for so long is gone
 
 _SETUP = """
 SELECT set_config('statement_timeout', %s, false), set_config('jit', 'off', false),
-       set_config('plan_cache_mode', 'force_generic_plan', false), backend_start
+       set_config('plan_cache_mode', 'force_generic_plan', false),
+       set_config('idle_session_timeout', %s, false),
+       set_config('idle_in_transaction_session_timeout', %s, false), backend_start
 FROM pg_stat_activity WHERE pid = pg_backend_pid()
 """
 
@@ -34,10 +36,14 @@ def unavailable(error: psycopg.Error) -> StoreUnavailable:
 
 
 class Link:
-    """A session and what it takes to open it again."""
+    """A session and what it takes to open it again.
 
-    def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
+    `silence_seconds`: the server ends the session, and with it the locks it holds, where nothing comes
+    from this side for so long; 0 never.
+    """
+
+    def __init__(self, dsn: str, *, silence_seconds: float = 0) -> None:
+        self._dsn, self._silence = dsn, f"{int(silence_seconds * 1000)}ms"
         self._connection: AsyncConnection | None = None
         self._opening = asyncio.Lock()
         self._next_try = 0.0
@@ -79,12 +85,13 @@ class Link:
         )
         postgres_arrays.register(connection)
         try:
-            row = await (await connection.execute(_SETUP, (f"{_STATEMENT_SECONDS}s",))).fetchone()
+            settings = (f"{_STATEMENT_SECONDS}s", self._silence, self._silence)
+            row = await (await connection.execute(_SETUP, settings)).fetchone()
         except psycopg.Error:
             await connection.close()
             raise
         assert row is not None
-        self.backend = (connection.info.backend_pid, row[3])
+        self.backend = (connection.info.backend_pid, row[-1])
         return connection
 
     async def close(self) -> None:

@@ -217,11 +217,35 @@ def test_a_start_recomputes_a_bounded_tail(monkeypatch: pytest.MonkeyPatch) -> N
         assert checked >= min(state.head.size, 100)
 
 
-async def test_writing_does_not_depend_on_a_leftover(
+async def test_writing_does_not_depend_on_leftovers_and_removes_old_ones(
     store: FakeStore, anchor: Anchor, journal: Journal
 ) -> None:
     anchor.path.parent.mkdir(parents=True)
-    anchor.path.with_name("journal.anchor.new").write_bytes(b"x" * 10_000)
+    old, young = (anchor.path.with_name(f"journal.anchor.{name}.new") for name in ("old", "young"))
+    for left in (old, young):
+        left.write_bytes(b"x" * 10_000)
+    os.utime(old, (0, 0))
     state = await reconcile(store, anchor, NOW)
     assert anchor.load() == state
     assert journal.origin == ORIGIN
+    assert sorted(anchor.path.parent.iterdir()) == [anchor.path, young]  # somebody may be about to rename it
+
+
+def test_a_process_that_was_frozen_while_writing_does_not_tear_the_anchor_of_its_successor(
+    anchor: Anchor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = beginning(ORIGIN)
+    first = AnchorState(ORIGIN, start, NOW, start, start)
+    later = first.advanced([b"a" * 32] * 3, NOW)
+    fsync = os.fsync
+
+    def frozen(descriptor: int) -> None:
+        monkeypatch.setattr(os, "fsync", fsync)
+        anchor.write(later)  # what another process does meanwhile
+        assert anchor.load() == later
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", frozen)
+    anchor.write(first)
+    assert anchor.load() == first
+    assert list(anchor.path.parent.iterdir()) == [anchor.path]
