@@ -60,7 +60,10 @@ class Options:
     demo: bool = False
     control_plane: bool = True
     log_tiles: str = "public"
+    witness_policy: Path | None = None
+    witness_max_age: float = 0.0
     log_level: str = "info"
+    trace: bool = False
     limits: Limits = DEFAULT
     overrides: Mapping[str, str] = field(default_factory=dict)
     companions: dict[str, int] = field(default_factory=dict)
@@ -86,7 +89,10 @@ class Options:
             demo=settings.demo,
             control_plane=settings.control_plane,
             log_tiles=settings.log_tiles,
+            witness_policy=settings.witness_policy,
+            witness_max_age=settings.witness_max_age,
             log_level=settings.log_level,
+            trace=settings.trace,
             limits=settings.effective_limits(),
             **more,
         )

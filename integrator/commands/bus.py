@@ -34,6 +34,9 @@ def run(
     ] = False,
     data_plane_only: Annotated[bool, typer.Option("--data-plane-only", help="No portal, no /api.")] = False,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+    trace: Annotated[
+        bool, typer.Option("--trace", help="Log every step of the routes, without content.")
+    ] = False,
 ) -> None:
     """Start the bus. Without services named it is the embedded mode: SQLite, memory broker, loopback."""
     import os
@@ -54,6 +57,7 @@ def run(
                 "broker": broker,
                 "workers": workers,
                 "log_level": log_level,
+                "trace": trace or None,
                 "sandbox": sandbox or None,
                 "demo": demo or None,
                 "control_plane": False if data_plane_only else None,

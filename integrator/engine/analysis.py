@@ -83,7 +83,8 @@ def _inner(name: str, value: Any, pointer: str) -> Iterator[tuple[Sequence[Any],
     if isinstance(value.get("steps"), (list, tuple)):
         yield value["steps"], f"{pointer}/steps"
     for part in ("when", "doCatch"):
-        for index, one in enumerate(value.get(part) if isinstance(value.get(part), (list, tuple)) else ()):
+        listed = value.get(part)
+        for index, one in enumerate(listed if isinstance(listed, (list, tuple)) else ()):
             yield from _inner(part, one, f"{pointer}/{part}/{index}")
     for part in ("otherwise", "doFinally", "onFallback"):
         yield from _inner(part, value.get(part), f"{pointer}/{part}")

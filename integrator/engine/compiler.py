@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from integrator.engine import guards, known, option_types, registry
+from integrator.engine import guards, known, option_types, registry, tracing
 from integrator.engine.problems import ExpressionError, RouteProblem, did_you_mean, nearest
 from integrator.engine.program import (
     Bean,
@@ -255,7 +255,8 @@ class Scope:
         if run is nothing:
             return None
         guarded = not getattr(module, "UNGUARDED", False)
-        return Step(run, is_waiting(run), self.where(node.pointer, name), guarded)
+        made = Step(run, is_waiting(run), self.where(node.pointer, name), guarded)
+        return made if self.services.trace is None else tracing.traced(made, self.services)
 
     def _unknown_step(self, name: str, pointer: str) -> None:
         if registry.EIPS.not_yet(name):

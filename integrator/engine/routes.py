@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import uuid_utils
 
-from integrator.engine.children import cancel, family_ends
 from integrator.engine.analysis import analyse
+from integrator.engine.children import cancel, family_ends
 from integrator.engine.compilation import Compilation
 from integrator.engine.compiler import EndpointUse, Program
 from integrator.engine.components.direct import no_consumer

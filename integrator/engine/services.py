@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from integrator.engine.spool import Spooling
+from integrator.engine.tracing import Passed
+from integrator.engine.ways import NoWays, Ways
 from integrator.exchange import AdapterAnswer, Context, Conversions, Exchange, now_us
 from integrator.security.parsers import CONVERSIONS
+
+if TYPE_CHECKING:
+    from integrator.engine.groups import Groups
 
 
 class Sender(Protocol):
@@ -87,15 +92,17 @@ class Services:
     `resource` reads a file of the site by its path (raises FileNotFoundError); `now_us` is the clock in
     microseconds since the epoch; `log` takes level, text, route id and line; `personal` keeps values of
     messages out of logs and of error texts (I5); `placeholders` fill `{{name}}`; `adapters` are the ids
-    dynamic URIs may name (None: the sender decides alone); `mocks` collects what `mock:` receives; `keys` are the
-    idempotent keys of the store (None: there is none); `sleep`
-    waits so many seconds (delays, redeliveries); `spooling` keeps large bodies out of memory.
+    dynamic URIs may name (None: the sender decides alone); `mocks` collects what `mock:` receives; `trace`
+    is told of every step that starts and ends, with the exchange's id (None: nobody is, and nothing is noted); `keys` are the
+    idempotent keys of the store (None: there is none), `groups` the groups of aggregates of event flows there; `sleep`
+    waits so many seconds (delays, redeliveries); `spooling` keeps large bodies out of memory; `ways` finds the
+    systems that components reach by themselves.
 
     The limits of one exchange: how deep routes call each other and how often, how many children it may
     have in all, how often a loop turns, how often a step is tried again, how many parts run side by side,
     how long it may be delayed at once (seconds), how many messages wait for a `seda:` route or a throttle,
     how many keys an idempotent consumer remembers, how many messages one group of an aggregate has, how many
-    groups and messages in all an aggregate keeps in memory, how long a route that stops waits (seconds).
+    groups and messages in all an aggregate keeps in memory, how many bytes a group in the store has, how long a route that stops waits (seconds), how many files a consumer looks at at once.
     """
 
     sender: Sender = field(default_factory=NoSender)
@@ -107,7 +114,9 @@ class Services:
     placeholders: Mapping[str, str] = field(default_factory=dict)
     adapters: Collection[str] | None = None
     mocks: Mocks | None = None
+    trace: Callable[[str, Passed], None] | None = None
     keys: MessageKeys | None = None
+    groups: Groups | None = None
     routes_nested: int = 64
     routes_entered: int = 1_000
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -121,5 +130,8 @@ class Services:
     bodies_grouped: int = 100_000
     groups_kept: int = 10_000
     groups_bodies: int = 200_000
+    group_bytes: int = 16_777_216
     stop_seconds: float = 10.0
     spooling: Spooling = field(default_factory=Spooling)
+    ways: Ways = field(default_factory=NoWays)
+    files_per_poll: int = 10_000

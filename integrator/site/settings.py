@@ -162,6 +162,18 @@ class Settings(BaseSettings):
         description="Serve API and portal beside the data plane.",
         examples=[False],
     )
+    witness_policy: Path | None = Field(
+        default=None,
+        description="File that says which witnesses cosign the journal's checkpoints, and how many of them must "
+        "(C2SP tlog-policy); none: nobody is asked.",
+        examples=["/etc/integrator/witnesses.policy"],
+    )
+    witness_max_age: Annotated[float, Field(ge=0)] = Field(
+        default=0.0,
+        description="Seconds after which the bus accepts nothing more where the witnesses' quorum has been "
+        "silent; 0: it goes on.",
+        examples=[14_400],
+    )
     log_tiles: Literal["public", "auditors"] = Field(
         default="public",
         description="Who may read the hash tiles of the journal's log: everybody, or only this machine and "
@@ -170,6 +182,11 @@ class Settings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="What the technical log says.", examples=["info"]
+    )
+    trace: bool = Field(
+        default=False,
+        description="Log every step of every route with file and line, never with content: for development.",
+        examples=[False],
     )
     limits: Annotated[dict[str, float], AfterValidator(_limits)] = Field(
         default={},
