@@ -42,7 +42,7 @@ class OpenRecord:
     """A record with its leaf parsed and its details opened.
 
     `details` is None where they were deleted or could not be opened; `problem` says which, None
-    where the commitment in the leaf fits what was opened.
+    where the commitment in the leaf fits what was opened. `erased` in them counts parts that are gone.
     """
 
     stored: StoredRecord
@@ -147,7 +147,8 @@ def open_record(keyring: Keyring, record: StoredRecord) -> OpenRecord:
         return OpenRecord(record, leaf, None, str(error))
     if opened.commitment != leaf.get("details"):
         return OpenRecord(record, leaf, None, "the details are not those the leaf commits to")
-    return OpenRecord(record, leaf, opened.document, None)
+    document = {**opened.document, "erased": opened.erased} if opened.erased else opened.document
+    return OpenRecord(record, leaf, document, None)
 
 
 def _leaf(record: StoredRecord) -> dict[str, Any]:

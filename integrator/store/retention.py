@@ -25,8 +25,9 @@ COUNT_DETAILS = "SELECT count(*) FROM details WHERE record_id > %s AND record_id
 DROP_DETAILS = "DELETE FROM details WHERE record_id = %s"
 # Only while the row is what was read: a part erased meanwhile must not come back.
 CHANGE_DETAILS = "UPDATE details SET key_id = %s, sealed = %s WHERE record_id = %s AND sealed = %s"
-DROP_TAG = f"""{_RUNS}
-DELETE FROM tag WHERE run IN (SELECT run FROM runs) AND kind = %s AND mac = %s AND record_id = %s
+DROP_TAG = f"""
+DELETE FROM tag
+WHERE run IN ({_RUNS} SELECT run FROM runs) AND kind = %s AND mac = %s AND record_id = %s
 """  # noqa: S608
 DROP_TAGS_OF = "DELETE FROM tag WHERE record_id = %s"
 COPY_TAG = f"""

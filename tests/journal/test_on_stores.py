@@ -14,8 +14,7 @@ from uuid import UUID
 import pytest
 
 from integrator.exchange import Context, Subject
-from integrator.journal import checkpoint as checkpoints
-from integrator.journal import commands, keycheck, merkle, recovery, tiles, tree, verify
+from integrator.journal import commands, keycheck, merkle, recovery, tree, verify
 from integrator.journal.anchor import Anchor, AnchorRefused, reconcile
 from integrator.journal.check import check_log
 from integrator.journal.published import Published
@@ -29,8 +28,8 @@ from integrator.store.migrate import migrate
 from integrator.store.open import open_store
 from integrator.store.units import Conflict, Unit
 from tests.journal.conftest import LOG_KEY, NISS, NOW
-from tests.journal.log_files import files, write
-from tests.journal.stores import exchange, sealed
+from tests.journal.log_files import files
+from tests.journal.stores import exchange, published, sealed
 
 Make = Callable[..., Context]
 Answered = Callable[[Context, bytes], Context]
@@ -214,20 +213,6 @@ async def filled(store: Store, journal: Journal, count: int) -> None:
     for start in range(0, count, 100):
         acts = [journal.act("noise", "bus", {"count": 1}, now_us=NOW) for _ in range(min(100, count - start))]
         assert await store.commit(Unit(records=acts)) is None
-
-
-async def published(store: Store, directory: Path) -> Path:
-    """The published log as files, as a web server would give them out."""
-    log = Published(store)
-    note = await log.checkpoint()
-    assert note is not None
-    size = checkpoints.unproven(note).size
-    write(directory / "checkpoint", note)
-    for tile in [*tiles.tiles_of(size), *tiles.of_level(tiles.ENTRIES, size)]:
-        data = await log.tile(tile)
-        assert data is not None
-        write(directory / tile.path(), data)
-    return directory
 
 
 async def test_the_published_log_is_proven_from_outside(

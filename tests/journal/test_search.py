@@ -115,14 +115,15 @@ async def test_every_reading_is_recorded_with_who_why_and_what_kind(
         assert b"auditor" not in record.leaf
 
 
-async def test_the_criterion_is_kept_as_a_tag_only(
+async def test_the_criterion_never_stands_in_the_leaf(
     reader: Reader, store: FakeStore, keyring: Keyring, exchange: Context
 ) -> None:
     await reader.search(WHO, criteria.parse("subject", NISS))
     await reader.search(Reading("cli:other", "statistics"), criteria.parse("ticket", NISS))
     for record in readings(store):
-        opened = keyring.get("details-1").unseal(record.details or b"", record.record_id)
-        assert NISS.encode() not in opened + record.leaf
+        assert NISS.encode() not in record.leaf + (record.details or b"")
+        opened = details.unseal(keyring.get("details-1"), record.record_id, record.details or b"")
+        assert NISS in opened.document["tagged"][0][1]
     found = await reader.readings_of(WHO, criteria.parse("subject", NISS))
     assert [(r.details or {})["actor"] for r in found] == ["cli:auditor"]
     assert len(await reader.search(WHO, criteria.parse("subject", NISS))) == 1
