@@ -10,8 +10,13 @@ import threading
 from contextlib import contextmanager
 from uuid import uuid4
 
+import pytest
+
+from integrator.journal import verify
+from integrator.journal.note import Verifier
 from tests.bus.conftest import PERSON, PLATFORM
 from tests.conftest import missing
+from tests.peers.conftest import go_verifier, go_verify  # noqa: F401 - the fixtures
 
 
 @contextmanager
@@ -64,12 +69,13 @@ def test_an_answer_is_withheld_where_the_disk_filled_up_meanwhile(start_town, ev
     assert town.bus.stop() == 0
 
 
-def test_a_disk_that_fails_to_sync_is_not_believed(start_town, eventually):
+@pytest.mark.parametrize(("calls", "error"), [("fsync,fdatasync", "EIO"), ("pwrite64", "ENOSPC")])
+def test_a_disk_that_fails_is_not_believed(start_town, eventually, tmp_path, go_verify, calls, error):  # noqa: F811
     if shutil.which("strace") is None:
         missing("strace", "apt-get install strace")
     town = start_town()
     assert town.consult().status == 200
-    inject = ["-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:error=EIO"]
+    inject = ["-e", f"trace={calls}", "-e", f"inject={calls}:error={error}"]
     command = ["strace", "-f", "-p", str(town.bus.process.pid), *inject]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as tracer:
         assert tracer.stderr is not None
@@ -86,4 +92,9 @@ def test_a_disk_that_fails_to_sync_is_not_believed(start_town, eventually):
     eventually(lambda: town.consult().status, lambda status: status == 200)
     report = eventually(lambda: town.journal("check"), lambda found: found["sound"])
     assert report["exchanges_open"] == 0
+    assert town.consult(purpose=None).status == 403
+    key = town.journal("key")["key"]
+    eventually(lambda: town.journal("check"), lambda found: found["unsealed"] <= 1)
+    assert verify.main([f"{town.bus.address}/log", "--key", key, "--keep", str(tmp_path / "log")]) == 0
+    assert go_verify(tmp_path / "log", key, Verifier.parse(key).name).returncode == 0
     assert town.bus.stop() == 0
