@@ -11,6 +11,7 @@ import contextlib
 import gc
 import secrets
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -24,24 +25,33 @@ from integrator.contracts.jsonschema import JsonSchema
 from integrator.control import Control, LazyPortal
 from integrator.engine import Services, compile_routes
 from integrator.engine.languages.jq import compile_jq, first_or_null
+from integrator.engine.tracing import Passed
 from integrator.exchange import now_us
 from integrator.foundations import Foundations, StartRefusedError
+from integrator.gateway.aggregates import Aggregates, Sweeper
 from integrator.gateway.app import Gateway
 from integrator.gateway.consumers import Consumers
 from integrator.gateway.delivery import DeliveryHandler
+from integrator.gateway.groups import GroupKeeper
 from integrator.gateway.runtime import Routes, Runtime, Tools
 from integrator.gateway.transparency import LogAccess
 from integrator.journal.anchor import Anchor, AnchorRefused
-from integrator.journal.logkey import LogKey
+from integrator.journal.logkey import LogKey, verifiers
+from integrator.journal.policy import PolicyError
+from integrator.journal.published import Published
 from integrator.journal.recovery import close_orphans
 from integrator.journal.sealer import Pass, Sealer, SealerStopped
+from integrator.journal.witness_client import Reply
+from integrator.journal.witness_duty import WitnessDuty, read_policy
 from integrator.operations.compilation import SiteRefusedError, compile_in_child
+from integrator.outbound.fetch import fetch
 from integrator.outbound.pool import Pool
 from integrator.outbound.references import StartProblems, resolver, unsupported_security
 from integrator.outbound.sender import Outbound
 from integrator.security import parsers
 from integrator.site.compiled import CompiledSite, RouteSource
 from integrator.site.content_hash import content_hash
+from integrator.store.mediation import Mediation
 from integrator.store.units import StoreOverloaded, StoreUnavailable, Unit
 from integrator.telemetry import log
 from integrator.telemetry.metrics import Metrics
@@ -69,9 +79,11 @@ class Bus:
         self.control_token = self.options.control_token or secrets.token_urlsafe(32)
         self.failure: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.pool = Pool(limits=self.options.limits, connections=512)
+        self.keeper = GroupKeeper(base.store, base.keyring, self.options.limits, now_us)
         self.anchor = Anchor(self.options.anchor, self.options.origin)
         log_key = LogKey.current(self.options.origin, base.keyring)
         self.sealer = Sealer(base.store, self.anchor, log_key, now_us, on_pass=self._sealed)
+        self.witnesses = self._duty()
         self._outbound: Outbound | None = None
         self._depths: dict[tuple[str, str], int] = {}
         self._beaten = True  # whether the last beat reached the database
@@ -85,6 +97,8 @@ class Bus:
         """Everything that can be refused or take long; may be cancelled. Raises StartRefusedError."""
         base = self.base
         try:
+            if self.witnesses is not None:
+                await self.witnesses.prepare()
             await self.sealer.prepare()
             await close_orphans(
                 base.store,
@@ -115,7 +129,10 @@ class Bus:
         self.consumers.start(self.runtime)
         self._spawn("sealer", self.sealer.run())
         self._spawn("beat", self._beat())
+        if self.witnesses is not None:
+            self._spawn("witnesses", self.witnesses.run())
         self._spawn("housekeeping", self._housekeeping())
+        self._spawn("aggregations", self.sweeper.run())
         gc.collect()
         gc.freeze()  # what lives as long as the process is not looked at again
 
@@ -150,9 +167,18 @@ class Bus:
             parts=self.health,
             now_us=now_us,
             log_access=LogAccess(options.log_tiles == "public", self.control_token),
+            published=Published(base.store, self.witnesses.policy if self.witnesses else None),
+            accepting=self.witnesses.check if self.witnesses else lambda: None,
             mounted=LazyPortal(self.control(lambda: self.runtime.site)) if options.control_plane else None,
         )
         self.consumers = Consumers(self.gateway.plane, base.store, _jq)
+        aggregates = Aggregates(
+            base.store, base.journal, base.keyring, self.keeper, now_us, on_due=lambda: self.relay.wake()
+        )
+        self.sweeper = Sweeper(
+            Mediation(base.store), self.keeper, aggregates, lambda: self.runtime,
+            parsers.conversions(options.limits), now_us,
+        )  # fmt: skip
         handler = DeliveryHandler(
             base.store,
             base.journal,
@@ -161,6 +187,7 @@ class Bus:
             metrics=self.metrics,
             limits=options.limits,
             on_due=lambda: self.relay.wake(),
+            aggregates=aggregates,
         )
         self.broker = Broker(
             options.broker,
@@ -176,6 +203,24 @@ class Bus:
     @staticmethod
     def _event_flows(runtime: Runtime) -> list[str]:
         return [flow.id for flow in runtime.site.flows.values() if flow.exchange == "event"]
+
+    def _duty(self) -> WitnessDuty | None:
+        """The witnesses the settings name. Raises StartRefusedError where their policy cannot be used."""
+        options, base = self.options, self.base
+        if options.witness_policy is None:
+            return None
+
+        async def ask(method: str, address: str, body: bytes) -> Reply:
+            return Reply(*await fetch(self.pool, method, address, body))
+
+        try:
+            policy = read_policy(options.witness_policy)
+        except PolicyError as error:
+            raise StartRefusedError(f"the witnesses: {error}") from error
+        return WitnessDuty(
+            base.store, policy, options.origin, verifiers(options.origin, base.keyring), ask, now_us=now_us,
+            sealing=lambda: self.sealer.holds_lock, max_age_seconds=options.witness_max_age,
+        )  # fmt: skip
 
     # --- the site ---
 
@@ -280,9 +325,16 @@ class Bus:
                 resource=_resources(site),
                 now_us=now_us,
                 log=_route_logger(self.options.limits.log_message_chars),
+                trace=_trace if self.options.trace else None,
                 personal=personal,
                 adapters=frozenset(site.adapters),
                 conversions=parsers.conversions(self.options.limits),
+                keys=self.keeper,
+                groups=self.keeper,
+                bodies_grouped=self.options.limits.aggregation_messages,
+                groups_kept=self.options.limits.aggregation_groups,
+                groups_bodies=self.options.limits.aggregation_memory_messages,
+                group_bytes=self.options.limits.aggregation_group_bytes,
             )
             return compile_routes(sources, services)
 
@@ -356,6 +408,7 @@ class Bus:
             await asyncio.sleep(UPKEEP_SECONDS)
             with contextlib.suppress(StoreUnavailable, StoreOverloaded):
                 await self.base.store.expire(now_us(), now_us() - kept_us)
+                await self.keeper.expire()
 
     # --- how it is ---
 
@@ -371,6 +424,7 @@ class Bus:
             "journal": "DOWN" if self.sealer.failure else "DEGRADED" if late else "UP",
             "store": "DOWN" if not self._beaten else "DEGRADED" if self.gateway.unwritten else "UP",
             "broker": "UP" if self.broker.up else "DEGRADED",
+            **({"witnesses": "DOWN" if self.witnesses.stale else "UP"} if self.witnesses else {}),
         }
 
     def _broker_changed(self, up: bool, reason: str | None) -> None:
@@ -411,6 +465,10 @@ def _route_logger(chars: int) -> Callable[[str, str, str, int], None]:
         getattr(_LOG, known)("route-log", text=text[:chars], route=route, line=line)
 
     return write
+
+
+def _trace(exchange: str, passed: Passed) -> None:
+    _LOG.info("step", exchange=exchange, **asdict(passed))
 
 
 def _problem(text: str) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def error_rows() -> list[tuple[list[int], list[str]]]:
 
 
 def test_the_reasons_of_connect_are_the_gateways():
-    known = reasons_of("gateway", "outbound", "security") | {"json-surrogate", "parameter"}
+    known = reasons_of("gateway", "outbound", "security", "journal") | {"json-surrogate", "parameter"}
     named = [reason for _, reasons in error_rows() for reason in reasons]
     assert len(named) > 45
     assert [reason for reason in named if reason not in known] == []

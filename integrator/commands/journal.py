@@ -136,6 +136,9 @@ def journal_verify(
     earlier: Annotated[
         list[Path] | None, typer.Option("--earlier", help="A checkpoint you kept: the log must continue it.")
     ] = None,
+    policy: Annotated[
+        Path | None, typer.Option("--policy", help="Which witnesses must have cosigned (C2SP tlog-policy).")
+    ] = None,
     tiles_only: Annotated[bool, typer.Option("--tiles-only", help="Read hashes, no entries.")] = False,
     keep: Annotated[Path | None, typer.Option("--keep", help="Keep what is read in this directory.")] = None,
     token_file: Annotated[Path | None, typer.Option("--token-file", help="Bearer token for entries.")] = None,
@@ -144,9 +147,14 @@ def journal_verify(
     """Check a log or a receipt from outside, trusting nothing but the key. No part of the bus is used."""
     from integrator.journal import verify
 
-    keys = key or [journal_call(var, "key", {}, "operator", "public key")["key"]]
+    keys = (
+        key or []
+        if policy is not None
+        else key or [journal_call(var, "key", {}, "operator", "public key")["key"]]
+    )
     given = [target, *(f"--key={text}" for text in keys), *(f"--earlier={path}" for path in earlier or [])]
     given += [f"--origin={origin}"] if origin else []
+    given += [f"--policy={policy}"] if policy else []
     given += [f"--keep={keep}"] if keep else []
     given += [f"--token-file={token_file}"] if token_file else []
     given += ["--tiles-only"] if tiles_only else []

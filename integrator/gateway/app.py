@@ -20,6 +20,7 @@ from integrator.gateway.runtime import Runtime
 from integrator.gateway.status import status
 from integrator.gateway.transparency import LOG_PATH, RECEIPT, LogAccess, log, receipt
 from integrator.journal.noise import Noise
+from integrator.journal.published import Published
 from integrator.journal.writer import Journal
 from integrator.security.keyring import Keyring
 from integrator.security.limits import DEFAULT, Limits
@@ -64,6 +65,8 @@ class Gateway:
         now_us: Callable[[], int] = now_us,
         public_url: str | None = None,
         log_access: LogAccess = LogAccess(),  # noqa: B008 - frozen
+        published: Published | None = None,
+        accepting: Callable[[], None] = _nothing,
         control_prefixes: tuple[str, ...] = CONTROL_PREFIXES,
         credentials_kept_seconds: float = 5.0,
     ) -> None:
@@ -89,6 +92,8 @@ class Gateway:
             today=Today(now_us),
             on_accepted=on_accepted,
             conversions=conversions(limits),
+            published=published or Published(store),
+            accepting=accepting,
             public_url=public_url,
         )
         self._upkeep = Upkeep(store, journal, noise, unwritten, now_us)

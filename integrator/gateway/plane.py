@@ -18,11 +18,16 @@ from integrator.gateway.quota import Quotas
 from integrator.gateway.recording import Unwritten
 from integrator.gateway.runtime import FlowRuntime, Runtime
 from integrator.journal.noise import Noise
+from integrator.journal.published import Published
 from integrator.journal.writer import Journal
 from integrator.security.keyring import Keyring
 from integrator.security.limits import Limits
 from integrator.store.api import Store
 from integrator.telemetry.metrics import Metrics
+
+
+def _always() -> None:
+    return
 
 
 class Today:
@@ -65,11 +70,14 @@ class Plane:
     today: Today
     on_accepted: Callable[[], None]
     conversions: Conversions
+    published: Published
     public_url: str | None = None
+    accepting: Callable[[], None] = _always
     in_flight: int = field(default=0)
 
     def check_load(self) -> None:
-        """Raises Overloaded where as many exchanges are in flight as may be."""
+        """Raises Overloaded where as many exchanges are in flight as may be, NotRecorded where none may be."""
+        self.accepting()
         if self.in_flight > self.limits.exchanges_in_flight:
             raise Overloaded("too many exchanges are in flight: try again later")
 

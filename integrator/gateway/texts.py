@@ -287,6 +287,12 @@ REASONS: dict[str, tuple[str, str, str, str]] = {
         "Ihre Organisation hat keinen Austausch mit dieser Kennung.",
         "Your organisation has no exchange of this id.",
     ),
+    "witness-silent": (
+        "Les témoins du journal se taisent depuis trop longtemps : rien n'a été transmis. Réessayez plus tard.",
+        "De getuigen van het logboek zwijgen te lang: er is niets doorgestuurd. Probeer later opnieuw.",
+        "Die Zeugen des Journals schweigen zu lange: Nichts wurde weitergeleitet. Versuchen Sie es später.",
+        "The journal's witnesses have been silent for too long: nothing was forwarded. Try again later.",
+    ),
     "receipt-not-yet": (
         "La fin de cet échange n'est pas encore dans le journal publié. Réessayez dans une seconde.",
         "Het einde van deze uitwisseling staat nog niet in het gepubliceerde journaal. Probeer over een seconde.",

@@ -17,7 +17,6 @@ from integrator.gateway.rest import STATUS_PATH, send_problem
 from integrator.gateway.runtime import Runtime
 from integrator.gateway.status import own_records
 from integrator.journal import tiles
-from integrator.journal.published import Published
 from integrator.journal.tiles import ENTRIES, TileError
 from integrator.journal.tree import TreeBroken
 from integrator.store.units import StoreUnavailable
@@ -53,7 +52,7 @@ async def log(
     name = scope["path"][len(LOG_PATH) :]
     try:
         if name == "checkpoint":
-            body = await Published(plane.store).checkpoint()
+            body = await plane.published.checkpoint()
             kind, cache, public = _TEXT, _FRESH, True
         else:
             body, public = await _tile(plane, access, name, scope, head)
@@ -79,7 +78,7 @@ async def _tile(
     public = access.tiles_public and tile.level != ENTRIES
     if not public and not access.insider(scope, head):
         raise Refused("this part of the log is for auditors", reason="log-closed")
-    return await Published(plane.store).tile(tile), public
+    return await plane.published.tile(tile), public
 
 
 async def receipt(plane: Plane, runtime: Runtime, scope: Scope, send: Send, head: Head) -> None:
@@ -88,7 +87,7 @@ async def receipt(plane: Plane, runtime: Runtime, scope: Scope, send: Send, head
     try:
         exchange_id, records = await own_records(plane, runtime, scope, head, identifier)
         last = next((record for record in records if record.final), None)
-        made = await Published(plane.store).receipt(last) if last is not None else None
+        made = await plane.published.receipt(last) if last is not None else None
         if made is None:
             raise NoData("the end of this exchange is not in the log yet", reason="receipt-not-yet")
     except (StoreUnavailable, TreeBroken):

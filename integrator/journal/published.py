@@ -8,6 +8,8 @@ checkpoint ever published stay available.
 from __future__ import annotations
 
 from integrator.journal import tiles, tree
+from integrator.journal.cosigned import CosignedLog
+from integrator.journal.policy import Policy
 from integrator.journal.proof import Receipt
 from integrator.journal.tiles import ENTRIES, Tile
 from integrator.journal.tree import TreeBroken
@@ -17,12 +19,17 @@ from integrator.store.api import Store, StoredRecord
 class Published:
     """The published log of one store; reads only. Methods raise StoreUnavailable, TreeBroken."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, policy: Policy | None = None) -> None:
         self._store = store
+        self._cosigned = CosignedLog(store, policy) if policy is not None else None
 
     async def checkpoint(self) -> bytes | None:
-        """The signed note; None before the first sealing."""
-        row = await self._store.last_checkpoint()
+        """The signed note; None before the first sealing.
+
+        With witnesses, the newest that their quorum has cosigned, if there is one.
+        """
+        cosigned = await self._cosigned.newest() if self._cosigned is not None else None
+        row = cosigned.row if cosigned is not None else await self._store.last_checkpoint()
         return row.note if row is not None else None
 
     async def tile(self, tile: Tile) -> bytes | None:
@@ -41,10 +48,17 @@ class Published:
     async def receipt(self, record: StoredRecord) -> Receipt | None:
         """The receipt of a record; None until a published checkpoint covers it.
 
-        The leaf's bytes come along, so that whoever has the receipt needs nothing else.
+        The leaf's bytes come along, so that whoever has the receipt needs nothing else. The checkpoint is
+        one that the quorum of the witnesses has cosigned, where one covers the record.
         """
+        if record.index is None:
+            return None
         row = await self._store.last_checkpoint()
-        if row is None or record.index is None or record.index >= row.size:
+        if self._cosigned is not None:
+            cosigned = await self._cosigned.newest()
+            if cosigned is not None and record.index < cosigned.row.size:
+                row = cosigned.row
+        if row is None or record.index >= row.size:
             return None
         hashes = await tree.inclusion(self._store, record.index, row.size)
         return Receipt(record.index, hashes, row.note, record.leaf)

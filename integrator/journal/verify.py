@@ -1,7 +1,7 @@
 """Checking a log from outside: `python -m integrator.journal.verify --key VKEY DIRECTORY|URL|RECEIPT`.
 
 Stands alone: it needs neither the bus nor its database or keys, and shares with them only the pure
-modules of the formats (`merkle`, `tiles`, `note`, `checkpoint`, `proof`). It builds the tree anew from
+modules of the formats (`merkle`, `tiles`, `note`, `checkpoint`, `proof`, `policy`, `cosignature`). It builds the tree anew from
 the entries and holds every tile and the signed checkpoint against it (RFC 6962; C2SP tlog-tiles).
 """
 
@@ -17,9 +17,11 @@ from pathlib import Path
 
 from integrator.journal import checkpoint as checkpoints
 from integrator.journal import merkle, proof, tiles
+from integrator.journal import policy as policies
 from integrator.journal.checkpoint import Checkpoint
 from integrator.journal.merkle import CompactRange, ProofError
 from integrator.journal.note import NoteError, Verifier
+from integrator.journal.policy import Policy, PolicyError
 from integrator.journal.tiles import ENTRIES, Tile, TileError
 
 Read = Callable[[str], bytes]
@@ -53,14 +55,19 @@ def verify(
     *,
     earlier: Sequence[Checkpoint] = (),
     tiles_only: bool = False,
+    policy: Policy | None = None,
 ) -> Verified:
     """Prove the whole log: checkpoint, every entry, every tile; and that it continues `earlier` ones.
 
     `read` gives the bytes of a path below the log's prefix. `tiles_only` begins with the leaf hashes
-    of level 0, for those who may not read entries. Memory: 32 bytes for 256 entries. Raises LogRefused.
+    of level 0, for those who may not read entries. `policy` says which witnesses must have cosigned.
+    Memory: 32 bytes for 256 entries. Raises LogRefused.
     """
     try:
-        signed = checkpoints.verify(read("checkpoint"), known, origin)
+        note = read("checkpoint")
+        signed = checkpoints.verify(note, known, origin)
+        if policy is not None:
+            policy.require(note)
     except NoteError as error:
         raise LogRefused(f"checkpoint: {error}") from error
     build = _Build(read, {checkpoint.size: checkpoint.root for checkpoint in earlier})
@@ -121,11 +128,22 @@ class _Build:
                 raise LogRefused(f"the log was rewritten: at {older} entries it had another root")
 
 
-def verify_receipt(data: bytes, known: Sequence[Verifier], origin: str, entry: bytes | None = None) -> int:
-    """Prove a receipt (`.tlog-proof`); the index of its entry. Raises LogRefused."""
+def verify_receipt(
+    data: bytes,
+    known: Sequence[Verifier],
+    origin: str,
+    entry: bytes | None = None,
+    policy: Policy | None = None,
+) -> int:
+    """Prove a receipt (`.tlog-proof`), and that the policy's witnesses cosigned its checkpoint.
+
+    Returns the index of its entry. Raises LogRefused.
+    """
     try:
         receipt = proof.decode(data)
         proof.verify(receipt, known, origin, entry)
+        if policy is not None:
+            policy.require(receipt.checkpoint)
     except (NoteError, ProofError) as error:
         raise LogRefused(f"receipt: {error}") from error
     return receipt.index
@@ -185,20 +203,24 @@ def keeping(read: Read, target: Path) -> Read:
 
 def run(arguments: argparse.Namespace) -> str:
     """Do what the arguments say; one sentence of what is proven. Raises LogRefused, NoteError."""
+    policy = policies.parse(Path(arguments.policy).read_bytes()) if arguments.policy else None
     known = [Verifier.parse(text) for text in arguments.key]
+    known += [key for keys in policy.logs.values() for key in keys] if policy else []
+    if not known:
+        raise NoteError("no key to trust: give --key, or a --policy that names the log")
     origin = arguments.origin or known[0].name
     target = Path(arguments.target)
     remote = "://" in arguments.target
     if not remote and target.is_file():
         entry = Path(arguments.entry).read_bytes() if arguments.entry else None
-        index = verify_receipt(target.read_bytes(), known, origin, entry)
+        index = verify_receipt(target.read_bytes(), known, origin, entry, policy)
         return f"proven: the entry stands at index {index} of the log {origin}"
     token = Path(arguments.token_file).read_text("utf-8").strip() if arguments.token_file else None
     read = address(arguments.target, token) if remote else directory(target)
     if arguments.keep:
         read = keeping(read, Path(arguments.keep))
     earlier = [checkpoints.verify(Path(path).read_bytes(), known, origin) for path in arguments.earlier]
-    done = verify(read, known, origin, earlier=earlier, tiles_only=arguments.tiles_only)
+    done = verify(read, known, origin, earlier=earlier, tiles_only=arguments.tiles_only, policy=policy)
     what = f"{done.entries} entries and {done.tiles} tiles" if done.entries else f"{done.tiles} tiles"
     return f"proven: the log {origin} of size {done.size}, root {done.root.hex()} ({what})"
 
@@ -207,7 +229,8 @@ def parser() -> argparse.ArgumentParser:
     """The command line of this module."""
     made = argparse.ArgumentParser(prog="python -m integrator.journal.verify", description=__doc__)
     made.add_argument("target", help="a directory, an address like https://bus.example/log, or a receipt")
-    made.add_argument("--key", action="append", required=True, help="verifier key you trust; may be repeated")
+    made.add_argument("--key", action="append", default=[], help="verifier key you trust; may be repeated")
+    made.add_argument("--policy", help="file that says which witnesses must have cosigned (C2SP tlog-policy)")
     made.add_argument("--origin", help="the log's name; without it, the first key's name")
     made.add_argument("--earlier", action="append", default=[], help="an earlier checkpoint you kept")
     made.add_argument("--tiles-only", action="store_true", help="do not read entries, only hashes")
@@ -222,7 +245,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     try:
         sys.stdout.write(f"{run(given)}\n")
-    except (LogRefused, NoteError, OSError) as error:
+    except (LogRefused, NoteError, PolicyError, OSError) as error:
         sys.stderr.write(f"refused: {error}\n")
         return 1
     return 0

@@ -163,6 +163,18 @@ checkpoint = Table(
     CheckConstraint("length(root) = 32", name="root_bytes"),
 )
 
+cosignature = Table(
+    "cosignature",
+    metadata,
+    Column("size", BigInteger, nullable=False, autoincrement=False),
+    _blob("witness_key"),
+    Column("time_s", BigInteger, nullable=False),
+    _blob("line"),
+    PrimaryKeyConstraint("size", "witness_key"),
+    CheckConstraint("length(witness_key) = 32", name="witness_key_bytes"),
+    sqlite_with_rowid=False,
+)
+
 delivery = Table(
     "delivery",
     metadata,

@@ -110,7 +110,7 @@ def test_what_the_grant_does_not_cover_is_refused_and_reaches_nobody(
 def services(request: pytest.FixtureRequest) -> Iterator[list[str]]:
     database: postgres.Server = request.getfixturevalue("postgres_server")
     broker: rabbitmq.Server = request.getfixturevalue("rabbitmq_server")
-    yield ["--database", database.create_database()[1], "--broker", broker.create_vhost()[1]]
+    return ["--database", database.create_database()[1], "--broker", broker.create_vhost()[1]]
 
 
 @pytest.mark.xdist_group("services")

@@ -98,3 +98,12 @@ class BusProcess:
         return call(
             self.address, "GET", f"/v1/exchanges/{exchange}", headers={"Authorization": f"Bearer {key}"}
         )
+
+    def receipt_of(self, exchange: str, key: str) -> Answer:
+        """The receipt of an exchange, as its sender asks."""
+        return call(
+            self.address,
+            "GET",
+            f"/v1/exchanges/{exchange}/receipt",
+            headers={"Authorization": f"Bearer {key}"},
+        )

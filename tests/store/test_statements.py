@@ -11,11 +11,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from integrator.store import mediation, postgres_batch, retention, sqlite_batch, statements
+from integrator.store import mediation, postgres_batch, retention, sqlite_batch, statements, witnesses
 from integrator.store.location import locate
 from integrator.store.tables import metadata
 
-EVERY = statements.ALL | retention.ALL | mediation.ALL
+EVERY = statements.ALL | retention.ALL | mediation.ALL | witnesses.ALL
 """The texts both databases run, of all modules."""
 
 
