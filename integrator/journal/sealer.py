@@ -27,6 +27,7 @@ from integrator.journal.anchor import (
 from integrator.journal.checkpoint import Checkpoint
 from integrator.journal.logkey import LogKey
 from integrator.journal.merkle import CompactRange
+from integrator.journal.note import NoteError
 from integrator.journal.tree import TreeBroken
 from integrator.store.api import CheckpointRow, Store, TileHash
 from integrator.store.units import StoreOverloaded, StoreUnavailable
@@ -95,7 +96,8 @@ class Sealer:
     async def prepare(self) -> bool:
         """Take the lock and prove the database against its anchor; False where another process seals.
 
-        What a crash left undone is done here: tile hashes, the checkpoint of the present size.
+        What a crash left undone is done here: tile hashes, the checkpoint of the present size. So is
+        that checkpoint's signature by a new key, after a rotation.
         Raises AnchorRefused or SealerStopped with the remedy, StoreUnavailable.
         """
         if not await self._store.take_sealer_lock():
@@ -108,7 +110,7 @@ class Sealer:
             self._tree = await tree.load(self._store, state.head.size)
         except TreeBroken as error:
             raise AnchorRefused(str(error)) from error
-        if published is None or published.size != state.head.size:
+        if published is None or published.size != state.head.size or not self._signed(published.note):
             state = await self._publish(state, max(now_us, state.time_us))
         elif state.checkpoint.encode() != published.note:  # an anchor that was adopted has none yet
             state = replace(state, checkpoint=published.note.decode())
@@ -202,6 +204,14 @@ class Sealer:
                 "that one bus writes to this database, run `integrator journal check`, then start again"
             )
         return signed
+
+    def _signed(self, note: bytes) -> bool:
+        """Whether the present key signed it: after a rotation the present checkpoint is signed anew."""
+        try:
+            checkpoints.verify(note, [self._key.verifier], self._key.origin)
+        except NoteError:
+            return False
+        return True
 
     async def _require_lock(self) -> None:
         """Raise StoreUnavailable where another process seals by now: this one then stands by."""

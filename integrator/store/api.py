@@ -316,8 +316,8 @@ class Store(Sql, Protocol):
     async def publish(self, checkpoint: CheckpointRow) -> bool:
         """Keep and thereby publish a checkpoint, with the sealer's lock.
 
-        True too where this size has a checkpoint of this root already; False where it has one of
-        another root, or the lock was lost."""
+        True too where this size has a checkpoint of this root already: signed by another key, it takes
+        the new signature. False where it has one of another root, or the lock was lost."""
         ...
 
     # --- keys known to this database ---

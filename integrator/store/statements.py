@@ -150,7 +150,8 @@ INSERT INTO tile_hash (level, position, hash) VALUES (%s, %s, %s) ON CONFLICT (l
 LAST_CHECKPOINT = "SELECT size, root, note, signed_us FROM checkpoint ORDER BY size DESC LIMIT 1"
 ADD_CHECKPOINT = """
 INSERT INTO checkpoint (size, root, note, signed_us) VALUES (%s, %s, %s, %s)
-ON CONFLICT (size) DO NOTHING
+ON CONFLICT (size) DO UPDATE SET note = excluded.note, signed_us = excluded.signed_us
+  WHERE checkpoint.root = excluded.root AND checkpoint.note <> excluded.note
 """
 CHECKPOINT_ROOT = "SELECT root FROM checkpoint WHERE size = %s"
 

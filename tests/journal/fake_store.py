@@ -151,7 +151,10 @@ class FakeStore:
 
     async def publish(self, checkpoint: CheckpointRow) -> bool:
         self._up()
-        return self.checkpoints.setdefault(checkpoint.size, checkpoint).root == checkpoint.root
+        if self.checkpoints.setdefault(checkpoint.size, checkpoint).root != checkpoint.root:
+            return False
+        self.checkpoints[checkpoint.size] = checkpoint
+        return True
 
     # --- keys, processes ---
 

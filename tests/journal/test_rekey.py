@@ -8,17 +8,22 @@ from pathlib import Path
 import pytest
 
 from integrator.exchange import InvalidRequest
-from integrator.journal import check, commands, rekey
+from integrator.journal import check, commands, rekey, verify
+from integrator.journal import checkpoint as checkpoints
 from integrator.journal.anchor import Anchor
 from integrator.journal.holds import Holds
+from integrator.journal.logkey import LogKey
+from integrator.journal.note import NoteError
+from integrator.journal.published import Published
 from integrator.journal.rekey import Rekey, retire
+from integrator.journal.sealer import Sealer
 from integrator.journal.search import Reader, Reading
 from integrator.journal.writer import Journal
 from integrator.security.keyring import Key, Keyring
 from integrator.store.api import Store
 from integrator.store.units import IdempotencyRow, StoreUnavailable, Unit
 from tests.journal.conftest import LOG_KEY, NISS, NOW
-from tests.journal.stores import Answered, Clock, Make, exchange, proven, sealed, unchanged
+from tests.journal.stores import Answered, Clock, Make, exchange, proven, published, sealed, unchanged
 
 WHO = {"actor": "cli:auditor", "why": "complaint 2026/17"}
 READING = Reading("cli:operator", "yearly rotation")
@@ -187,3 +192,36 @@ def add_api_key() -> Callable[[Store], object]:
         await store.add_key(KeyRow("k", bytes(32), "p", "", NOW))
 
     return add
+
+
+# --- the key the log is signed with --------------------------------------------------------------
+
+
+async def test_after_a_rotation_the_present_checkpoint_is_signed_anew(
+    real: Store, journal: Journal, anchor: Anchor, clock: Clock, ten: None, tmp_path: Path
+) -> None:
+    await sealed(real, anchor, clock)
+    old = await real.last_checkpoint()
+    assert old is not None
+    receipt = await Published(real).receipt((await real.latest_records(1))[0])
+    key = LogKey(LOG_KEY.origin, Key("log-2", "log", bytes([9] * 32)))
+    assert await Sealer(real, anchor, key, clock).prepare()
+    new = await real.last_checkpoint()
+    assert new is not None
+    assert (new.size, new.root) == (old.size, old.root)
+    with pytest.raises(NoteError):
+        checkpoints.verify(new.note, [LOG_KEY.verifier], LOG_KEY.origin)
+    assert checkpoints.verify(new.note, [key.verifier], LOG_KEY.origin).size == 20
+    state = anchor.load()
+    assert state is not None
+    assert state.checkpoint.encode() == new.note
+    both = [LOG_KEY.verifier, key.verifier]
+    assert checkpoints.verify(old.note, both, LOG_KEY.origin).size == 20
+    assert receipt is not None
+    assert verify.verify_receipt(receipt.encode(), both, LOG_KEY.origin) == receipt.index
+    assert receipt.checkpoint == old.note
+    log = await published(real, tmp_path / "log")
+    assert verify.verify(verify.directory(log), both, LOG_KEY.origin).size == 20
+    ring = Keyring([*journal.keyring, Key("log-2", "log", bytes([9] * 32))])
+    report = await check.check_log(real, ring, origin=LOG_KEY.origin, anchor=anchor)
+    assert report.sound, report.problems
