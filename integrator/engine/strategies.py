@@ -84,7 +84,7 @@ class Fold:
 
 
 class Latest(Fold):
-    """The last child; an error before it stays."""
+    """The last child; an error before it stays, and so does a child that an error handler ended."""
 
     def add(self, new: Exchange) -> None:
         """Take one more child."""
@@ -93,7 +93,9 @@ class Latest(Fold):
             new.exception = old.exception
             new.properties["CamelFailureEndpoint"] = old.properties.get("CamelFailureEndpoint")
             adopt(new, old)
-        self.answer = new
+        ended = old is not None and (old.rollback_only or old.history[0].handled)
+        if not (ended and new.exception is None):
+            self.answer = new
 
 
 class Original(Fold):

@@ -206,7 +206,7 @@ def test_a_queue_answers_takes_turns_and_times_out() -> None:
     assert once.message.body == "a"
     failed = exchange("a")
     _all(route("to: seda:q") + route(BOOM, "seda:q", "q"), [failed])
-    assert class_of(failed.exception) == "org.apache.camel.ExchangeTimedOutException"
+    assert class_of(failed.exception) == "java.io.IOException"
 
 
 def test_queues_are_bounded_and_do_not_go_in_circles() -> None:

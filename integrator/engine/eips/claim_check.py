@@ -90,7 +90,7 @@ def merging(text: str) -> Merge:
     def takes(name: str) -> bool:
         if _fits(name, excluded):
             return False
-        return _fits(name, included) if included else not removed or bool(excluded)
+        return _fits(name, included) if included else True
 
     def merge(current: Message, kept: Message) -> None:
         for name in list(current.headers):

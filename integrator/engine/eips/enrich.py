@@ -59,6 +59,7 @@ def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
             name, run, waits = endpoints.find((to_text(uri(exchange)) or "").strip())
         except JavaException:
             if ignores:
+                exchange.properties["CamelCorrelationId"] = exchange.id
                 return
             raise
         made = child(exchange, exchange.message.copy())
@@ -68,7 +69,11 @@ def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
         await contained(run, waits, made)
         if has_ended(made) and not (failed_too and fold and made.exception is not None):
             copy_results(exchange, made)
+            if made.exception is not None and made.history[0].exhausted is not made.exception:
+                exchange.exception = None
+                raise made.exception from made.exception.__cause__  # for the route's error handler to take
         elif taken:
+            exchange.properties["CamelCorrelationId"] = exchange.id
             _keep(exchange, taken, made)
         elif fold is None:
             copy_results(exchange, made)

@@ -6,7 +6,7 @@ import asyncio
 
 from integrator.engine.children import YIELD_EVERY, child, contained, copy_results, settle
 from integrator.engine.compiler import Node, Predicate
-from integrator.engine.javatypes import cannot_convert, converter
+from integrator.engine.javatypes import cannot_convert, converter, to_text
 from integrator.engine.spec import Option, Spec
 from integrator.engine.steps import Block, Run, call
 from integrator.exchange import Exchange, Overloaded
@@ -41,7 +41,7 @@ def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
     count = node.expression()
 
     async def loop(exchange: Exchange) -> None:
-        value = count(exchange)
+        value = to_text(count(exchange))  # Camel takes the number from its text: 1.9 is none
         if value is None:
             raise cannot_convert(value, "java.lang.Integer")
         assert _integer is not None

@@ -8,9 +8,9 @@ from integrator.engine.branches import OPTIONS, Branch, branching, numbered
 from integrator.engine.children import child
 from integrator.engine.compiler import Node
 from integrator.engine.exceptions import JavaException
+from integrator.engine.handled import HandledEndpoints
 from integrator.engine.iterating import iterate
 from integrator.engine.javatypes import to_text
-from integrator.engine.sending import Endpoints
 from integrator.engine.spec import Option, Spec
 from integrator.engine.steps import Run
 from integrator.engine.strategies import Latest
@@ -38,7 +38,7 @@ def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
     """The step."""
     value, how = node.expression(), branching(node, Latest)
     delimiter, ignores = node.text("delimiter") or ",", node.flag("ignoreInvalidEndpoints")
-    endpoints = Endpoints(node)
+    endpoints = HandledEndpoints(node)
     uses_any(node, delimiter)
 
     def branches(exchange: Exchange, found: list[tuple[str, Run, bool]]) -> Iterator[Branch]:
@@ -53,8 +53,11 @@ def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
     async def recipient_list(exchange: Exchange) -> None:
         found = []
         for item in iterate(value(exchange), delimiter):
+            text = (to_text(item) or "").strip()
+            if not text:
+                continue
             try:
-                found.append(endpoints.find((to_text(item) or "").strip()))
+                found.append(endpoints.find(text))
             except JavaException:
                 if not ignores:
                     raise

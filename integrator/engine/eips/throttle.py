@@ -48,6 +48,7 @@ class _Counts:
         self.under_way: dict[str, int] = {}
         self.freed = asyncio.Event()
         self.waiting = 0
+        self.limit: int | None = None
 
     def of(self, key: str) -> deque[float]:
         """When each of the last messages of a key leaves its period."""
@@ -92,13 +93,16 @@ def _key(node: Node) -> Expression:
     return part.expression() if part else (lambda _exchange: "")
 
 
-def _limit(value: Any) -> int:
+def _limit(value: Any, counts: _Counts) -> int:
+    if value is None and counts.limit is not None:
+        return counts.limit  # what held before holds on
     if value is None:
         raise failure(CAMEL + "RuntimeExchangeException", "The max requests expression was evaluated as null")
     assert _integer is not None
     found: int = _integer(value)
     if found < 0:
         raise failure("java.lang.IllegalStateException", "The maximum requests per period is negative")
+    counts.limit = found
     return found
 
 
@@ -110,7 +114,7 @@ def _refused(message: str) -> IntegratorError:
 
 def _total(most: Expression, key: Expression, counts: _Counts, rejects: bool, period: float) -> Run:
     async def throttle(exchange: Exchange) -> None:
-        limit, passed = _limit(most(exchange)), counts.of(to_text(key(exchange)) or "")
+        limit, passed = _limit(most(exchange), counts), counts.of(to_text(key(exchange)) or "")
         if limit == 0:
             raise _refused(f"Exceeded the max throttle rate of 0 within {period * 1000:.0f}ms")
         clock = asyncio.get_running_loop().time
@@ -137,7 +141,7 @@ def _total(most: Expression, key: Expression, counts: _Counts, rejects: bool, pe
 
 def _concurrent(most: Expression, key: Expression, counts: _Counts, rejects: bool) -> Run:
     async def throttle(exchange: Exchange) -> None:
-        limit, name = _limit(most(exchange)), to_text(key(exchange)) or ""
+        limit, name = _limit(most(exchange), counts), to_text(key(exchange)) or ""
 
         def leave(_exchange: Exchange, _failed: bool) -> None:
             left = counts.under_way[name] - 1

@@ -5,7 +5,8 @@ from __future__ import annotations
 from integrator.engine.compiler import Node
 from integrator.engine.sending import endpoint, received
 from integrator.engine.spec import Option, Spec
-from integrator.engine.steps import Run, nothing
+from integrator.engine.steps import Run, is_waiting, nothing
+from integrator.exchange import Exchange
 
 VARIABLES = (
     Option("variableSend", "Variable whose value is sent instead of the body."),
@@ -33,4 +34,28 @@ def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
     if uri is None:
         return nothing
     found = endpoint(node, uri)
-    return nothing if found is None else received(node, found, uri.name)
+    return nothing if found is None else received(node, with_pattern(node, found), uri.name)
+
+
+def with_pattern(node: Node, send: Run) -> Run:
+    """Sending with the step's own exchange pattern, for this call."""
+    pattern = node.text("pattern")
+    if not pattern:
+        return send
+    waits = is_waiting(send)
+
+    async def send_waiting(exchange: Exchange) -> None:
+        before, exchange.pattern = exchange.pattern, pattern
+        try:
+            await send(exchange)
+        finally:
+            exchange.pattern = before
+
+    def send_plain(exchange: Exchange) -> None:
+        before, exchange.pattern = exchange.pattern, pattern
+        try:
+            send(exchange)
+        finally:
+            exchange.pattern = before
+
+    return send_waiting if waits else send_plain

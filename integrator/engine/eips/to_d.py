@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from integrator.engine.compiler import Node, source
 from integrator.engine.eips import to
-from integrator.engine.sending import dynamic, received
+from integrator.engine.sending import DYNAMIC, dynamic, received
 from integrator.engine.spec import Option, Spec
 from integrator.engine.steps import Run, nothing
 
 SPEC = Spec(
     "eip",
     "toD",
-    "Sends the message to the endpoint that a simple expression names: adapters of the site, direct:, mock:.",
+    "Sends the message to the endpoint that a simple expression names: adapters of the site, direct:, what an adapter declares.",
     "2.16",
     "toD: direct:${header.next}",
     options=(
@@ -40,11 +40,11 @@ def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
         return nothing
     node.scope.note_use(text, f"{node.pointer}/uri", dynamic=True)
     scheme = text.partition(":")[0]
-    if "${" not in scheme and scheme not in ("adapter", "direct", "mock"):
+    if "${" not in scheme and scheme not in DYNAMIC:
         node.problem(
             "/uri",
             "dynamic-uri",
             f"dynamic endpoints of {scheme}: are not allowed",
-            "Use adapter: or direct:.",
+            "Use adapter: or direct:; a statement of sql: stands in the route, with :#name for values.",
         )
-    return received(node, dynamic(node, found.expression()), None)
+    return received(node, to.with_pattern(node, dynamic(node, found.expression())), None)

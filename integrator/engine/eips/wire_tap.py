@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from integrator.engine.children import child, start
 from integrator.engine.compiler import Expression, Node, source
+from integrator.engine.handled import handled
 from integrator.engine.javatypes import to_text
 from integrator.engine.names import variables_of
 from integrator.engine.sending import Endpoints, endpoint, received
 from integrator.engine.spec import Option, Spec
-from integrator.engine.steps import Run, call, is_waiting, nothing
+from integrator.engine.steps import Run, call, nothing
 from integrator.exchange import Exchange, Message
 
 SPEC = Spec(
@@ -48,9 +49,10 @@ def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
                 f"/{name}", "not-yet", f"{name} of wireTap is not in the embedded engine", "Leave it out."
             )
     text = node.text("uri")
-    send = _dynamic(node, text) if "${" in text and node.flag("dynamicUri") else _fixed(node, text)
+    send = handled(
+        node, _dynamic(node, text) if "${" in text and node.flag("dynamicUri") else _fixed(node, text)
+    )
     copies, given, services = node.flag("copy"), node.text("variableSend"), node.scope.services
-    waits = is_waiting(send)
 
     def tap(exchange: Exchange) -> None:
         message = exchange.message.copy() if copies else Message(conversions=services.conversions)
@@ -61,7 +63,7 @@ def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
             made.variables.clear()
         if given:
             message.body = variables_of(exchange, given).get(given)
-        start(made, send, waits, services.waiting)
+        start(made, send.run, send.waits, services.waiting)
 
     return tap
 
