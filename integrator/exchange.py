@@ -390,7 +390,7 @@ class Context:
     flow: str
     site: str  # content hash of the compiled site, hex
     kind: str = "request-reply"  # request-reply | event
-    entry: str = "rest"  # rest | soap | consume | cli | delivery
+    entry: str = "rest"  # rest | soap | consume | aggregate | cli | delivery
     party: str | None = None
     organisation: str | None = None  # BCE number of the consumer, 10 digits
     certificate: str | None = None  # sha256:<hex> of the client certificate
@@ -412,6 +412,10 @@ class Context:
     outcome: str | None = None
     error: ErrorInfo | None = None
     duplicate_of: str | None = None
+    aggregated_into: tuple[str, ...] = ()  # exchange ids of the aggregates an event became part of, the first ones
+    aggregated_into_total: int = 0
+    aggregates: tuple[str, ...] = ()  # of an aggregate: the events that are part of it, the first and last ones
+    aggregates_total: int = 0
     attempts: int = 0
     request_bytes: int = 0
     response_bytes: int = 0
@@ -451,12 +455,13 @@ class Exchange:
     """One run of a route: message, properties, variables, and the exception if it failed.
 
     `exception` holds what no error handler took; `route_stop` is Camel's stop; `context` is the
-    governed exchange it belongs to (None in routes tested alone).
+    governed exchange it belongs to (None in routes tested alone); `work` what its route left to be written
+    with its end record (engine.groups.Work).
     """
 
     __slots__ = (
         "context", "exception", "history", "id", "message", "pattern",
-        "properties", "rollback_only", "route_stop", "variables",
+        "properties", "rollback_only", "route_stop", "variables", "work",
     )  # fmt: skip
 
     def __init__(
@@ -477,3 +482,4 @@ class Exchange:
         self.route_stop = False
         self.rollback_only = False
         self.history: list[Any] = []
+        self.work: Any = None

@@ -74,22 +74,36 @@ class Strategy:
             self._collect(answer, new)
         return answer
 
+    def value(self, new: Exchange, *, first: bool) -> Any:
+        """What is collected of a message; None for nothing."""
+        if self.name == "String":
+            text = to_text(new.message.body)
+            return text if text is None or first else f"{self.delimiter}{text}"
+        if self.name == "GroupedExchange":
+            return new
+        if self.name == "GroupedMessage":
+            return new.message
+        return new.message.body if self.name == "GroupedBody" else None
+
+    @staticmethod
+    def collected(values: list[str]) -> Buffer:
+        """The texts of a group in one buffer."""
+        buffer = Buffer()
+        for text in values:
+            buffer.add(text, "")
+        return buffer
+
     def _join(self, answer: Exchange, new: Exchange, *, first: bool) -> None:
         buffer = answer.properties.get(GROUPED)
         if not isinstance(buffer, Buffer):
             buffer = answer.properties[GROUPED] = Buffer()
-        buffer.add(to_text(new.message.body), "" if first else self.delimiter)
+        buffer.add(self.value(new, first=first), "")
 
     def _collect(self, answer: Exchange, new: Exchange) -> None:
         values = answer.properties.get(GROUPED)
         if not isinstance(values, list):
             values = answer.properties[GROUPED] = JavaList()
-        if self.name == "GroupedExchange":
-            value: Any = new
-        elif self.name == "GroupedMessage":
-            value = new.message
-        else:
-            value = new.message.body
+        value = self.value(new, first=False)
         if value is None:
             return
         if len(values) >= self.most:

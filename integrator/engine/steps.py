@@ -74,12 +74,14 @@ class Route:
 class Family:
     """What an exchange shares with all its children: how many more may come, and which still run.
 
-    `endings` are awaited once all have ended: what they leave in the store.
+    `endings` are awaited once all have ended: what they leave in the store. `work` is what aggregates of an event
+    flow add to groups there, written with the event's end record.
     """
 
     left: int = 10_000_000
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     endings: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    work: Any = None
 
 
 @dataclass(slots=True)

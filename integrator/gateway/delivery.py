@@ -22,9 +22,10 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
+from integrator.engine.durable import SCHEME
 from integrator.exchange import (
     Context,
     Conversions,
@@ -40,6 +41,7 @@ from integrator.exchange import (
     RouteFailed,
     now_us,
 )
+from integrator.gateway.aggregates import Aggregates
 from integrator.gateway.errors import after_the_route, error_info, rolled_back
 from integrator.gateway.eventbody import EventUnreadable, open_event
 from integrator.gateway.plane import Today
@@ -60,6 +62,7 @@ _JITTER = 0.1
 PERMANENT = (InvalidRequest, Refused, NotAuthenticated, NoData)
 
 FLOW_REMOVED = "flow-removed"
+AGGREGATE_REMOVED = "aggregate-removed"
 GRANT_WITHDRAWN = "grant-withdrawn"
 EVENT_UNREADABLE = "event-unreadable"
 
@@ -146,11 +149,13 @@ def delay_seconds(rule: Delivery, attempt: int, chance: float) -> float:
 
 @dataclass(slots=True)
 class _Attempt:
-    """One attempt under way. `flow` is None where the active site has it no longer."""
+    """One attempt under way. `flow` is None where the active site has it no longer; `work` is what the route
+    added to groups of messages."""
 
     claimed: ClaimedDelivery
     context: Context
     flow: Flow | None = None
+    work: Any = None
 
     @property
     def retention(self) -> str:
@@ -182,7 +187,9 @@ class DeliveryHandler:
         conversions: Conversions | None = None,
         now_us: Callable[[], int] = now_us,
         chance: Callable[[], float] = random.random,
+        aggregates: Aggregates | None = None,
     ) -> None:
+        self._aggregates = aggregates
         self._store, self._journal, self._keyring = store, journal, keyring
         self._runtime, self._metrics, self._on_due = runtime, metrics, on_due
         self._limits = limits
@@ -221,7 +228,15 @@ class DeliveryHandler:
         if not self._authorise(context, runtime, claimed.flow):
             await self._dead_letter(attempt, GRANT_WITHDRAWN, Refused(reason=GRANT_WITHDRAWN))
             return
-        error = await self._carry(known, context, body)
+        arrival = context.arrival or {}
+        if arrival.get("discarded"):
+            context.outcome = "discarded"
+            await self._delivered(attempt)
+            return
+        if str(arrival.get("uri", "")).startswith(SCHEME) and arrival["uri"] not in known.routes.uris:
+            await self._dead_letter(attempt, AGGREGATE_REMOVED, Refused(reason=AGGREGATE_REMOVED))
+            return
+        error = await self._carry(attempt, known, body)
         if error is None:
             await self._delivered(attempt)
         else:
@@ -237,8 +252,9 @@ class DeliveryHandler:
         context.purpose_codes, context.legal_basis = purpose.contexts, purpose.legal_basis
         return True
 
-    async def _carry(self, known: DeliveryFlow, context: Context, body: bytes) -> IntegratorError | None:
+    async def _carry(self, attempt: _Attempt, known: DeliveryFlow, body: bytes) -> IntegratorError | None:
         """Run the route; None when it ended well."""
+        context = attempt.context
         context.deadline = asyncio.get_running_loop().time() + self._limits.delivery_seconds
         message = Message(conversions=self._conversions)
         exchange = Exchange(message, exchange_id=context.exchange_id, context=context, pattern="InOnly")
@@ -259,6 +275,7 @@ class DeliveryHandler:
             exchange.exception = error
         failure = exchange.exception
         if failure is None:
+            attempt.work = exchange.work
             return rolled_back() if exchange.rollback_only else None
         if not isinstance(failure, IntegratorError):
             _LOG.error("route-broke", exchange=context.exchange_id, flow=known.flow.id, exc_info=failure)
@@ -271,7 +288,13 @@ class DeliveryHandler:
         context.replied_us, context.error = self._now_us(), None
         row = DeliveryRow(claimed.exchange_id, claimed.attempt, "delivered", claimed.attempt, None)
         try:
-            await self._end(attempt, "delivered", row)
+            if attempt.work is not None and attempt.work.inputs:
+                await self._aggregated(attempt, row)
+            else:
+                await self._end(attempt, "delivered", row)
+        except IntegratorError as error:  # on what the groups have become, its messages cannot be aggregated
+            context.aggregated_into, context.outcome = (), None
+            await self._failed(attempt, error)
         except (UnitRefused, NotCanonical, ValueError) as error:
             # The database or the journal refuses this very record, and would refuse it for ever:
             # counted as a failed attempt, so that it cannot be delivered without end.
@@ -325,16 +348,31 @@ class DeliveryHandler:
             seconds = (now_us - attempt.claimed.accepted_us) / 1e6
             self._metrics.ended(attempt.claimed.flow, kind, seconds)
 
+    async def _aggregated(self, attempt: _Attempt, row: DeliveryRow) -> None:
+        """End an event whose messages went into groups, in one transaction with those."""
+        assert self._aggregates is not None  # without it routes have no groups in the store
+        conflict, record = await self._aggregates.end(
+            attempt.work, attempt.context, row, attempt.retention
+        )
+        if conflict is None:
+            seconds = (record.time_us - attempt.claimed.accepted_us) / 1e6
+            self._metrics.ended(attempt.claimed.flow, "delivered", seconds)
+        else:
+            await self._stale(attempt, Unit([record], delivery=row), conflict)
+
     async def _commit(self, attempt: _Attempt, unit: Unit) -> bool:
         """False where somebody else ended or moved the event meanwhile: nothing was written."""
         conflict = await self._store.commit(unit)
         if conflict is not None:
-            self._metrics.count("delivery-stale")
-            _LOG.info("delivery-stale", exchange=attempt.context.exchange_id, conflict=conflict.kind)
-            if conflict.kind == "ended":
-                # The journal has its end already: without this its row would be delivered for ever.
-                await self._store.commit(Unit(delivery=unit.delivery))
+            await self._stale(attempt, unit, conflict)
         return conflict is None
+
+    async def _stale(self, attempt: _Attempt, unit: Unit, conflict: Conflict) -> None:
+        self._metrics.count("delivery-stale")
+        _LOG.info("delivery-stale", exchange=attempt.context.exchange_id, conflict=conflict.kind)
+        if conflict.kind == "ended":
+            # The journal has its end already: without this its row would be delivered for ever.
+            await self._store.commit(Unit(delivery=unit.delivery))
 
     @staticmethod
     def _tell(event: str, attempt: _Attempt, error: IntegratorError) -> None:

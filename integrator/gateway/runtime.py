@@ -28,6 +28,11 @@ class Routes(Protocol):
         """Run the route consuming `uri`; a failure ends in `exchange.exception`."""
         ...
 
+    @property
+    def uris(self) -> Collection[str]:
+        """The addresses the routes consume: `flow:x`, `aggregate:route/step`."""
+        ...
+
     def start(self, take: Any, *, uris: Collection[str], leader: Any) -> None:
         """Start the consumers that run by themselves and have these addresses."""
         ...

@@ -27,7 +27,7 @@ LEAF: Mapping[str, Field] = {
     "time": Field("integer", "always", "when the record was made, µs since 1970 UTC"),
     "type": Field("text", "always", "record type, or the name of the act"),
     "kind": Field("text", "always", "`request-reply`, `event` or `act`"),
-    "entry": Field("text", "exchanges", "door of the bus: `rest`, `soap`, `cli`, `delivery`"),
+    "entry": Field("text", "exchanges", "door of the bus: `rest`, `soap`, `aggregate`, `cli`, `delivery`"),
     "site": Field("text", "exchanges", "content hash of the site in force, hex"),
     "flow": Field("text", "when known", "registered flow"),
     "consumer": Field("object", "exchanges", "who asked"),
@@ -46,7 +46,9 @@ LEAF: Mapping[str, Field] = {
     "request_bytes": Field("integer", "first record, if not 0", "size of the request"),
     "response": Field("text", "with an answer", "hex SHA-256(payload salt ‖ SHA-256(answer bytes))"),
     "response_bytes": Field("integer", "if not 0", "size of the answer"),
-    "outcome": Field("text", "end records", "`with-data`, `partial`, `no-data`, `duplicate`"),
+    "outcome": Field(
+        "text", "end records", "`with-data`, `partial`, `no-data`, `duplicate`, `aggregated`, `discarded`"
+    ),
     "error": Field("object", "when it went wrong", "what went wrong"),
     "error.category": Field("text", "with an error", "category of the bus's error tree"),
     "error.code": Field("text", "with an error", "stable code"),
@@ -63,6 +65,12 @@ LEAF: Mapping[str, Field] = {
     "legs[].sent_bytes": Field("integer", "always", "size of the call"),
     "legs[].answered_bytes": Field("integer", "always", "size of its answer"),
     "attempts": Field("integer", "if not 0", "delivery attempts of an event"),
+    "aggregates": Field("array", "first record of an aggregate", "exchange ids of the events it is made of"),
+    "aggregates_total": Field("integer", "beyond 64", "how many there were; the first and last 32 are kept"),
+    "aggregated_into": Field(
+        "array", "end record of an aggregated event", "exchange ids of the aggregates it is in"
+    ),
+    "aggregated_into_total": Field("integer", "beyond 64", "how many there were; the first 64 are kept"),
     "duplicate_of": Field("text", "duplicates", "exchange id of the first one"),
     "previous": Field("text", "later records", "leaf hash of the exchange's previous record, hex"),
     "facts": Field("object", "acts", "harmless facts of the act, by `journal/acts.py`"),

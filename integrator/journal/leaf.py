@@ -18,6 +18,7 @@ VERSION = 1
 LEAF_BYTES_MAX = 65_535
 LEGS_MAX = 32
 FIELD_GROUPS_MAX = 64
+EXCHANGES_MAX = 64
 
 RECEIVED = "received"
 FINALS = frozenset({"completed", "delivered", "refused", "failed", "unanswered", "dead-lettered"})
@@ -39,9 +40,27 @@ def exchange_leaf(
     leaf["type"] = type_
     _payloads(context, leaf, salt)
     _end(context, leaf, withheld)
+    if context.aggregated_into or context.aggregates:
+        _aggregation(context, leaf)
     if context.legs:
         _legs(context.legs, leaf, withheld)
     return leaf
+
+
+def _aggregation(context: Context, leaf: dict[str, Any]) -> None:
+    # What an aggregate is made of stands in its first record, what an event became part of in its end record.
+    if context.previous is None:
+        _ids("aggregates", context.aggregates, context.aggregates_total, leaf)
+    if context.outcome is not None:
+        _ids("aggregated_into", context.aggregated_into, context.aggregated_into_total, leaf)
+
+
+def _ids(name: str, ids: tuple[str, ...], total: int, leaf: dict[str, Any]) -> None:
+    if not ids:
+        return
+    leaf[name] = [guard.uuid(value) for value in ids[:EXCHANGES_MAX]]
+    if max(total, len(ids)) > EXCHANGES_MAX:
+        leaf[f"{name}_total"] = max(total, len(ids))
 
 
 _DECLARED_MAX = 1_024

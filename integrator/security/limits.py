@@ -25,6 +25,8 @@ class Limits:
     # what comes back from providers
     answer_body_bytes: int = 8_388_608
     answer_header_bytes: int = 32_768
+    rows_per_query: int = 10_000
+    files_per_poll: int = 10_000
 
     # large bodies inside routes: past the first on disk, past the others refused
     spool_memory_bytes: int = 1_048_576
@@ -55,7 +57,15 @@ class Limits:
     queue_redeliveries: int = 5
     log_message_chars: int = 2_000
 
+    # groups of messages that are not complete: messages of one group (in memory or not), groups of one step,
+    # flow and party, bytes of one group in the database, messages that one step keeps in memory
+    aggregation_messages: int = 100_000
+    aggregation_groups: int = 10_000
+    aggregation_group_bytes: int = 16_777_216
+    aggregation_memory_messages: int = 200_000
+
     # how long things are kept
+    message_key_seconds: int = 90 * 86_400
     idempotency_seconds: int = 7 * 86_400
     dead_letter_seconds: int = 30 * 86_400
     relayed_stale_seconds: int = 60

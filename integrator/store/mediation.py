@@ -17,7 +17,8 @@ SELECT group_id, step, flow, party, version, size, bytes, due_us, due_by, body_k
 GROUP = _GROUP + "WHERE key_mac = %s"
 GROUPS_OF = _GROUP + "WHERE scope_mac = %s ORDER BY group_id"
 GROUPS_DUE = _GROUP + "WHERE due_us <= %s ORDER BY due_us LIMIT %s"
-GROUPS_LEFT = _GROUP + "WHERE changed_us <= %s ORDER BY changed_us LIMIT %s"
+STEPS = "SELECT DISTINCT flow, step FROM aggregation"
+GROUPS_LEFT = _GROUP + "WHERE flow = %s AND step = %s AND changed_us <= %s ORDER BY changed_us LIMIT %s"
 GROUP_COUNT = "SELECT count(*) FROM aggregation WHERE scope_mac = %s"
 PARTS = """
 SELECT exchange_id, body_key, sealed, number FROM aggregation_part WHERE group_id = %s ORDER BY number
@@ -148,9 +149,13 @@ class Mediation:
         """Groups whose time is over, those first that are longest so."""
         return [GroupRow(*row) for row in await self._sql.rows(GROUPS_DUE, (now_us, limit))]
 
-    async def untouched(self, before_us: int, limit: int) -> list[GroupRow]:
-        """Groups no message came into since then, oldest first."""
-        return [GroupRow(*row) for row in await self._sql.rows(GROUPS_LEFT, (before_us, limit))]
+    async def steps(self) -> list[tuple[str, str]]:
+        """(flow, step) of all groups there are."""
+        return [(flow, step) for flow, step in await self._sql.rows(STEPS)]
+
+    async def untouched(self, flow: str, step: str, before_us: int, limit: int) -> list[GroupRow]:
+        """Groups of a step no message came into since then, oldest first."""
+        return [GroupRow(*row) for row in await self._sql.rows(GROUPS_LEFT, (flow, step, before_us, limit))]
 
     async def parts(self, group_id: bytes) -> list[PartRow]:
         """What the messages of a group added, in order."""

@@ -19,6 +19,7 @@ from integrator.security.limits import Limits
 from integrator.store.units import RecordRow
 from tests.journal.conftest import NISS, NOW
 
+EXCHANGE = "01933b2e-7c1a-7d3e-8a4b-0123456789ab"
 DOCUMENT = Path(__file__).parents[2] / "docs" / "journal.md"
 
 
@@ -40,9 +41,10 @@ def fullest(journal: Journal, keyring: Keyring, make_context: Callable[..., Cont
     many = (Subject("niss", NISS), Subject("bce", "0316381138"))
     leg = Leg("a", "o", "read", 1, 2, "PROCESSED", "not a code", "t", 3, 4)
     first = make_context(
-        outcome="duplicate", duplicate_of="01933b2e-7c1a-7d3e-8a4b-0123456789ab", attempts=1, fields=("g",) * 65,
+        outcome="duplicate", duplicate_of=EXCHANGE, attempts=1, fields=("g",) * 65,
         error=ErrorInfo("internal", "x", "bus"), legs=[leg] * (LEGS_MAX + 1), subjects_request=many,
-        subjects_response=many, response_bytes=1, response_digest=bytes(32), replied_us=NOW,
+        aggregates=(EXCHANGE,) * 64, aggregates_total=70, aggregated_into=(EXCHANGE,) * 64,
+        aggregated_into_total=70, subjects_response=many, response_bytes=1, response_digest=bytes(32), replied_us=NOW,
     )  # fmt: skip
     later = make_context(previous=bytes(32))
     return [

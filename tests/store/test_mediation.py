@@ -50,7 +50,9 @@ async def test_a_group_is_kept_changed_and_dropped(store: Store) -> None:
     assert await kept.groups_of(b"s" * 32) == [found]
     assert await kept.due(NOW + 4, 10) == []
     assert await kept.due(NOW + 5, 10) == [found]
-    assert await kept.untouched(NOW, 10) == [found]
+    assert await kept.steps() == [("f", "s")]
+    assert await kept.untouched("f", "s", NOW, 10) == [found]
+    assert await kept.untouched("f", "s", NOW - 1, 10) == []
     move = (mediation.MOVE_GROUP, (2, 6, None, None, NOW, "bodies-1", b"head2", group, 1))
     await store.together([move, part(group, 2)], expected=(1, 1))
     assert [row.number for row in await kept.parts(group)] == [1, 2]

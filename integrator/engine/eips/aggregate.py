@@ -5,12 +5,14 @@ from __future__ import annotations
 from integrator.engine import durations
 from integrator.engine.aggregation import Rules, Strategy, strategy
 from integrator.engine.aggregator import Aggregator
-from integrator.engine.compiler import Expression, Node, Predicate, Source, source
+from integrator.engine.compiler import Expression, Node, Source, source
+from integrator.engine.durable import Durable, is_of_event, name_step
 from integrator.engine.elements.beans import named
+from integrator.engine.groups import DurableStep
 from integrator.engine.spec import Option, Spec
 from integrator.engine.steps import Run
 from integrator.engine.strategies import OPTION, REFUSED
-from integrator.exchange import Exchange
+from integrator.exchange import Exchange, InvalidRequest
 
 STORE = "org.apache.camel.processor.aggregate.jdbc.JdbcAggregationRepository"
 MEMORY = "org.apache.camel.processor.aggregate.MemoryAggregationRepository"
@@ -76,20 +78,31 @@ _JAVA = ("executorService", "timeoutCheckerExecutorService", "aggregateControlle
 def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
     """The step."""
     _check(node)
-    kept = _repository(node)
-    work = Aggregator(
-        _rules(node),
-        _strategy(node),
-        node.steps(),
-        node.scope.services,
-        node.scope.where(node.pointer, "aggregate"),
-    )
-    node.scope.program.closing.append(work.close)
+    services, scope = node.scope.services, node.scope
+    in_store, rules, how, body = _repository(node), _rules(node), _strategy(node), node.steps()
+    work = Aggregator(rules, how, body, services, scope.where(node.pointer, "aggregate"))
+    scope.program.closing.append(work.close)
+    groups = services.groups
+    if groups is None:
+        return work.process
+    step = DurableStep(
+        name_step(scope.program, scope.route, node.options.get("id")), rules, how, services.conversions,
+        services.groups_kept, services.group_bytes,
+    )  # fmt: skip
+    durable = Durable(step, body, services)
+    durable.register(scope.program)
 
-    def aggregate(exchange: Exchange) -> None:
-        work.process(exchange)
+    async def aggregate(exchange: Exchange) -> None:
+        if is_of_event(exchange):
+            await durable.process(groups, exchange)
+        elif in_store and exchange.context is not None:
+            raise InvalidRequest(
+                "JdbcAggregationRepository keeps the groups of event flows only: leave aggregationRepository out",
+                reason="aggregation-repository",
+            )
+        else:
+            work.process(exchange)
 
-    _ = kept
     return aggregate
 
 
@@ -180,6 +193,3 @@ def _source(node: Node, name: str) -> Source | None:
         return source("simple", value, pointer, node.scope)
     part = Node.of(PART, value, pointer, node.scope)
     return part.expression_source() if part else None
-
-
-__all__ = ["MEMORY", "SPEC", "STORE", "Predicate", "compile"]

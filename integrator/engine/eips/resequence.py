@@ -130,7 +130,9 @@ def _number(value: Expression, shown: str, exchange: Exchange) -> int:
     except IntegratorError:
         found = None
     if found is None:
-        raise failure("java.lang.IllegalArgumentException", f"Element cannot be used in comparator: Comparator[{shown}]")
+        raise failure(
+            "java.lang.IllegalArgumentException", f"Element cannot be used in comparator: Comparator[{shown}]"
+        )
     return int(found)
 
 
