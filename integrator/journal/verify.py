@@ -1,4 +1,4 @@
-"""Checking a log from outside: `python -m integrator.journal.verify --key VKEY DIRECTORY|URL|RECEIPT`.
+"""Checking a log from outside: `python -m integrator.journal.verify --key VKEY DIRECTORY|URL|ARCHIVE.tar|RECEIPT`.
 
 Stands alone: it needs neither the bus nor its database or keys, and shares with them only the pure
 modules of the formats (`merkle`, `tiles`, `note`, `checkpoint`, `proof`, `policy`, `cosignature`). It builds the tree anew from
@@ -15,9 +15,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from integrator.journal import archive, merkle, proof, tiles
 from integrator.journal import checkpoint as checkpoints
-from integrator.journal import merkle, proof, tiles
 from integrator.journal import policy as policies
+from integrator.journal.archive import ArchiveBroken, Range
 from integrator.journal.checkpoint import Checkpoint
 from integrator.journal.merkle import CompactRange, ProofError
 from integrator.journal.note import NoteError, Verifier
@@ -56,12 +57,13 @@ def verify(
     earlier: Sequence[Checkpoint] = (),
     tiles_only: bool = False,
     policy: Policy | None = None,
+    part: Range | None = None,
 ) -> Verified:
     """Prove the whole log: checkpoint, every entry, every tile; and that it continues `earlier` ones.
 
     `read` gives the bytes of a path below the log's prefix. `tiles_only` begins with the leaf hashes
     of level 0, for those who may not read entries. `policy` says which witnesses must have cosigned.
-    Memory: 32 bytes for 256 entries. Raises LogRefused.
+    `part` is what an exported archive holds: of the entries, only those are read. Memory: 32 bytes for 256 entries. Raises LogRefused.
     """
     try:
         note = read("checkpoint")
@@ -72,12 +74,12 @@ def verify(
         raise LogRefused(f"checkpoint: {error}") from error
     build = _Build(read, {checkpoint.size: checkpoint.root for checkpoint in earlier})
     for tile in tiles.of_level(0, signed.size):
-        build.leaves(tile, tiles_only)
+        build.leaves(tile, tiles_only or (part is not None and not part.covers(tile.index)))
     build.upper_tiles(signed.size)
     if build.range.root() != signed.root:
         raise LogRefused(f"the tree of {signed.size} entries has another root than the checkpoint says")
     build.require_earlier(signed.size)
-    return Verified(origin, signed.size, signed.root, build.tiles, 0 if tiles_only else signed.size)
+    return Verified(origin, signed.size, signed.root, build.tiles, build.entries)
 
 
 class _Build:
@@ -86,7 +88,7 @@ class _Build:
     def __init__(self, read: Read, earlier: dict[int, bytes]) -> None:
         self._read, self._earlier = read, earlier
         self.range = CompactRange()
-        self.tiles = 0
+        self.tiles = self.entries = 0
         self._levels: dict[int, list[bytes]] = {}
         self._met = {0} if earlier.get(0, merkle.EMPTY_ROOT) == merkle.EMPTY_ROOT else set()
 
@@ -100,6 +102,7 @@ class _Build:
                 entries = tiles.split_entries(self._read(bundle.path()), bundle.width)
                 if [merkle.leaf_hash(entry) for entry in entries] != hashes:
                     raise LogRefused(f"{bundle.path()} and {tile.path()} are not of the same entries")
+                self.entries += len(entries)
         except TileError as error:
             raise LogRefused(f"{tile.path()}: {error}") from error
         for leaf in hashes:
@@ -198,6 +201,10 @@ def keeping(read: Read, target: Path) -> Read:
     return kept
 
 
+def _local(target: Path, packed: bool) -> Read:
+    return archive.reader(target) if packed else directory(target)
+
+
 # --- command line --------------------------------------------------------------------------------
 
 
@@ -211,16 +218,20 @@ def run(arguments: argparse.Namespace) -> str:
     origin = arguments.origin or known[0].name
     target = Path(arguments.target)
     remote = "://" in arguments.target
-    if not remote and target.is_file():
+    packed = not remote and target.suffix == ".tar"
+    if not remote and not packed and target.is_file():
         entry = Path(arguments.entry).read_bytes() if arguments.entry else None
         index = verify_receipt(target.read_bytes(), known, origin, entry, policy)
         return f"proven: the entry stands at index {index} of the log {origin}"
     token = Path(arguments.token_file).read_text("utf-8").strip() if arguments.token_file else None
-    read = address(arguments.target, token) if remote else directory(target)
+    read = address(arguments.target, token) if remote else _local(target, packed)
+    part = archive.opened(read) if packed or (target / archive.MANIFEST).is_file() else None
     if arguments.keep:
         read = keeping(read, Path(arguments.keep))
     earlier = [checkpoints.verify(Path(path).read_bytes(), known, origin) for path in arguments.earlier]
-    done = verify(read, known, origin, earlier=earlier, tiles_only=arguments.tiles_only, policy=policy)
+    done = verify(
+        read, known, origin, earlier=earlier, tiles_only=arguments.tiles_only, policy=policy, part=part
+    )
     what = f"{done.entries} entries and {done.tiles} tiles" if done.entries else f"{done.tiles} tiles"
     return f"proven: the log {origin} of size {done.size}, root {done.root.hex()} ({what})"
 
@@ -228,7 +239,9 @@ def run(arguments: argparse.Namespace) -> str:
 def parser() -> argparse.ArgumentParser:
     """The command line of this module."""
     made = argparse.ArgumentParser(prog="python -m integrator.journal.verify", description=__doc__)
-    made.add_argument("target", help="a directory, an address like https://bus.example/log, or a receipt")
+    made.add_argument(
+        "target", help="a directory, an address like https://bus.example/log, an exported .tar, or a receipt"
+    )
     made.add_argument("--key", action="append", default=[], help="verifier key you trust; may be repeated")
     made.add_argument("--policy", help="file that says which witnesses must have cosigned (C2SP tlog-policy)")
     made.add_argument("--origin", help="the log's name; without it, the first key's name")
@@ -245,7 +258,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     try:
         sys.stdout.write(f"{run(given)}\n")
-    except (LogRefused, NoteError, PolicyError, OSError) as error:
+    except (LogRefused, ArchiveBroken, NoteError, PolicyError, OSError) as error:
         sys.stderr.write(f"refused: {error}\n")
         return 1
     return 0

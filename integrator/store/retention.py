@@ -44,6 +44,13 @@ EXCHANGE_ENDED = "SELECT count(*) FROM record WHERE exchange_id = %s AND final"
 DROP_BODY = "DELETE FROM delivery_body WHERE exchange_id = %s"
 DROP_CLAIM = "DELETE FROM idempotency WHERE exchange_id = %s"
 
+INDEXES = """
+SELECT min(e.leaf_index), max(e.leaf_index) FROM record r JOIN log_entry e ON e.record_id = r.record_id
+WHERE r.record_id >= %s AND r.record_id < %s
+"""
+CHECKPOINT_COVERING = "SELECT size, note FROM checkpoint WHERE size >= %s ORDER BY size LIMIT 1"
+CHECKPOINT_LATEST = "SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1"
+
 # --- how far background work came ---
 
 UPKEEP = "SELECT name, target, done FROM upkeep"
@@ -178,6 +185,21 @@ class RetentionStore:
     async def write(self, changes: Sequence[Change], unit: Unit | None = None) -> list[int]:
         """Changes and the record of them in one transaction; the number of rows of each change."""
         return await self._sql.together(changes, unit)
+
+    # --- the log ---
+
+    async def indexes(self, after: bytes, before: bytes) -> tuple[int, int] | None:
+        """The lowest and highest index of sealed records with an id in [after, before)."""
+        low, high = (await self._sql.rows(INDEXES, (after, before)))[0]
+        return None if low is None else (low, high)
+
+    async def checkpoint_covering(self, size: int | None) -> tuple[int, bytes] | None:
+        """(size, note) of the earliest checkpoint of at least this size; None: of the latest."""
+        if size is None:
+            rows = await self._sql.rows(CHECKPOINT_LATEST)
+        else:
+            rows = await self._sql.rows(CHECKPOINT_COVERING, (size,))
+        return (rows[0][0], rows[0][1]) if rows else None
 
     # --- progress ---
 

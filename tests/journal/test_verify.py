@@ -173,5 +173,12 @@ def test_it_stands_alone(small: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     loaded = set(done.stdout.splitlines()[-1].split())
-    formats = {"merkle", "tiles", "note", "checkpoint", "proof", "verify"}
+    formats = {"archive", "cosignature", "policy"} | {
+        "merkle",
+        "tiles",
+        "note",
+        "checkpoint",
+        "proof",
+        "verify",
+    }
     assert loaded == {"integrator", "integrator.journal", *(f"integrator.journal.{name}" for name in formats)}

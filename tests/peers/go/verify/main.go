@@ -1,5 +1,7 @@
 // verify checks a log kept as files (C2SP tlog-tiles) with Go's own checksum-database packages:
-// verify VKEY ORIGIN DIRECTORY. It prints what is proven, or ends with status 1 and the reason.
+// verify VKEY ORIGIN DIRECTORY [START STOP]. It prints what is proven, or ends with status 1 and the
+// reason. START and STOP name the entries an exported part of the log holds; the others' hashes come
+// from the tiles of level 0.
 package main
 
 import (
@@ -80,10 +82,40 @@ func entries(name string, data []byte, width int) [][]byte {
 	return found
 }
 
+// leaves gives the leaf hashes of a level-0 tile: from its entries, or without them from the tile itself.
+func leaves(directory string, tile tlog.Tile, whole bool) []tlog.Hash {
+	var found []tlog.Hash
+	if !whole {
+		data := read(directory, path(tile))
+		if len(data) != tile.W*tlog.HashSize {
+			refuse("%s has %d bytes", path(tile), len(data))
+		}
+		for ; len(data) > 0; data = data[tlog.HashSize:] {
+			found = append(found, tlog.Hash(*(*[tlog.HashSize]byte)(data)))
+		}
+		return found
+	}
+	bundle := tile
+	bundle.L = -1
+	for _, entry := range entries(path(bundle), read(directory, path(bundle)), tile.W) {
+		found = append(found, tlog.RecordHash(entry))
+	}
+	return found
+}
+
 func main() {
-	if len(os.Args) != 4 {
-		fmt.Fprintln(os.Stderr, "usage: verify VKEY ORIGIN DIRECTORY")
+	if len(os.Args) != 4 && len(os.Args) != 6 {
+		fmt.Fprintln(os.Stderr, "usage: verify VKEY ORIGIN DIRECTORY [START STOP]")
 		os.Exit(2)
+	}
+	start, stop := int64(0), int64(1<<62)
+	if len(os.Args) == 6 {
+		var wrong [2]error
+		start, wrong[0] = strconv.ParseInt(os.Args[4], 10, 64)
+		stop, wrong[1] = strconv.ParseInt(os.Args[5], 10, 64)
+		if wrong[0] != nil || wrong[1] != nil {
+			refuse("START and STOP are numbers")
+		}
 	}
 	directory := os.Args[3]
 	tree := checkpoint(read(directory, "checkpoint"), os.Args[1], os.Args[2])
@@ -106,12 +138,11 @@ func main() {
 		if tile.L != 0 {
 			continue
 		}
-		bundle := tile
-		bundle.L = -1
-		for i, entry := range entries(path(bundle), read(directory, path(bundle)), tile.W) {
-			hashes, err := tlog.StoredHashes(tile.N*256+int64(i), entry, reader)
+		whole := tile.N*256 < stop && tile.N*256+int64(tile.W) > start
+		for i, leaf := range leaves(directory, tile, whole) {
+			hashes, err := tlog.StoredHashesForRecordHash(tile.N*256+int64(i), leaf, reader)
 			if err != nil {
-				refuse("%s: %v", path(bundle), err)
+				refuse("%s: %v", path(tile), err)
 			}
 			stored = append(stored, hashes...)
 		}
