@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from integrator.engine import known, registry
@@ -15,22 +16,11 @@ from integrator.engine.steps import Run, call, is_waiting
 from integrator.engine.uris import Uri, parse
 from integrator.exchange import Exchange
 
-DYNAMIC = (
-    "adapter",
-    "direct",
-    "mock",
-    "seda",
-    "stub",
-    "log",
-    "file",
-    "sftp",
-    "http",
-    "https",
-    "sql",
-    "spring-rabbitmq",
-)
+DYNAMIC = frozenset({
+    "adapter", "direct", "mock", "seda", "stub", "log", "file", "sftp", "http", "https", "spring-rabbitmq",
+})  # fmt: skip
 """Schemes that a computed URI may have: nothing else is compiled at run time. Those that leave the process
-find their adapter then."""
+find their adapter then; a statement of sql: is never computed, its values are bound."""
 _DYNAMIC_KEPT = 256
 
 
@@ -179,6 +169,7 @@ class Endpoints:
 
     def __init__(self, node: Node) -> None:
         self._node, self._parameters = node, node.options.get("parameters")
+        self._fixed = "constant" in node.options  # what stands in the route is no computed endpoint
         self._sends = node.scope.sends
         self._compiled: dict[str, tuple[str, Run, bool]] = {}
 
@@ -188,7 +179,7 @@ class Endpoints:
         if found is not None:
             return found
         try:
-            name, send, waits = _resolve(self._node, text, self._parameters)
+            name, send, waits = _resolve(self._node, text, self._parameters, fixed=self._fixed)
         except ValueError:
             scheme = text.partition(":")[0]
             if (
@@ -243,9 +234,10 @@ def dynamic(node: Node, uri: Expression) -> Run:
     return send_dynamic
 
 
-def _resolve(node: Node, text: str, parameters: Any) -> tuple[str, Run, bool]:
-    uri = parse(text, parameters)
-    if uri.scheme not in DYNAMIC or not uri.path:
+def _resolve(node: Node, text: str, parameters: Any, *, fixed: bool) -> tuple[str, Run, bool]:
+    uri = replace(parse(text, parameters), computed=not fixed)
+    known = registry.COMPONENTS.names() if fixed else DYNAMIC
+    if uri.scheme not in known or not uri.path:
         raise ValueError("not an endpoint that may be computed")
     services = node.scope.services
     if uri.scheme == "adapter" and services.adapters is not None and uri.path not in services.adapters:

@@ -6,20 +6,26 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote_plus, unquote
 
 _SCHEME = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]*$")
+_UNSAFE = re.compile(r'[ "#<>\[\\\]^`{|}~]')
+_PLAIN = re.compile(r"[\w*.-]*", re.ASCII)
 _RENAMED = re.compile(r"-([a-zA-Z])")
 
 
 @dataclass(frozen=True, slots=True)
 class Uri:
-    """A parsed endpoint URI; `name` is Camel's normal form, as in CamelFailureEndpoint."""
+    """A parsed endpoint URI; `name` is Camel's normal form, as in CamelFailureEndpoint.
+
+    A `computed` one comes from a message: no error text repeats it.
+    """
 
     scheme: str
     path: str
     options: Mapping[str, str] = field(default_factory=dict)
     name: str = ""
+    computed: bool = False
 
 
 def parse(text: str, parameters: Mapping[str, Any] | None = None) -> Uri:
@@ -40,8 +46,14 @@ def parse(text: str, parameters: Mapping[str, Any] | None = None) -> Uri:
         path = merged.pop("name")
     options.update(merged)
     path = path.removeprefix("//")
-    suffix = "?" + "&".join(f"{name}={value}" for name, value in options.items()) if options else ""
-    return Uri(scheme, path, options, f"{scheme}://{path}{suffix}")
+    query = "&".join(f"{name}={_encoded(options[name])}" for name in sorted(options))
+    shown = _UNSAFE.sub(lambda match: f"%{ord(match[0]):02X}", path)
+    return Uri(scheme, path, options, f"{scheme}://{shown}" + (f"?{query}" if options else ""))
+
+
+def _encoded(value: str) -> str:
+    """A value of the normal form, as java.net.URLEncoder writes it."""
+    return value if _PLAIN.fullmatch(value) else quote_plus(value, safe="*-._").replace("~", "%7E")
 
 
 def camel_case(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from integrator.engine.compiler import Node
-from integrator.engine.exceptions import CAMEL, JavaException, failure
+from integrator.engine.exceptions import CAMEL, JavaException
 from integrator.engine.spec import Option, Spec
 from integrator.engine.steps import Run, Trail
 from integrator.engine.uris import Uri
@@ -25,11 +25,13 @@ SPEC = Spec(
 )
 
 
-def no_consumer(uri: str) -> JavaException:
-    """Camel's exception for a `direct:` that no route consumes."""
-    return failure(
+def no_consumer(uri: str, *, computed: bool = False) -> JavaException:
+    """Camel's exception for a `direct:` that no route consumes; a computed name stays in the exchange."""
+    said = f"No consumers available on endpoint: {uri.replace(':', '://', 1)}"
+    return JavaException(
         CAMEL + "component.direct.DirectConsumerNotAvailableException",
-        f"No consumers available on endpoint: {uri.replace(':', '://', 1)}",
+        "No consumers available on a computed endpoint" if computed else said,
+        text=said,
     )
 
 
@@ -45,7 +47,7 @@ def compile(node: Node, uri: Uri) -> Run:  # noqa: A001 - every part has this fu
         if route is None or not route.started:
             if quiet:
                 return
-            raise no_consumer(uri.name.replace("://", ":", 1))
+            raise no_consumer(uri.name.replace("://", ":", 1), computed=uri.computed)
         trail: Trail = exchange.history[0]
         if trail.depth >= deepest or trail.entered >= most:
             raise Overloaded(

@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 from integrator.engine import durations
 from integrator.engine.children import child, copy_results, settle, start
 from integrator.engine.compiler import Node
-from integrator.engine.exceptions import CAMEL, failure
+from integrator.engine.exceptions import CAMEL, JavaException, failure
 from integrator.engine.polling import Poll, parked, polled
 from integrator.engine.program import Program
 from integrator.engine.spec import Option, Spec
@@ -77,10 +77,9 @@ def compile(node: Node, uri: Uri) -> Run:  # noqa: A001 - every part has this fu
         waits = wait == "Always" or (wait != "Never" and exchange.pattern == "InOut")
         if route is None or not route.started:
             if strict:
-                raise failure(
-                    "java.lang.IllegalStateException",
-                    f"Cannot send to endpoint: {uri.name} as no consumers is registered",
-                )
+                said = f"Cannot send to endpoint: {uri.name} as no consumers is registered"
+                shown = "no route consumes a computed endpoint" if uri.computed else said
+                raise JavaException("java.lang.IllegalStateException", shown, text=said)
             if polled(program, address):
                 leave(program, address, exchange, most)
             if waits:
