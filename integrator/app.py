@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 
 from integrator.broker.bus import Broker
+from integrator.broker.letters import QueueClient
 from integrator.broker.link import BrokerRefused
 from integrator.broker.relay import Relay
 from integrator.contracts.binder import Binder
@@ -41,6 +42,8 @@ from integrator.journal.policy import PolicyError
 from integrator.journal.published import Published
 from integrator.journal.recovery import close_orphans
 from integrator.journal.sealer import Pass, Sealer, SealerStopped
+from integrator.journal.stewardship import Stewardship
+from integrator.journal.upkeep import Upkeep
 from integrator.journal.witness_client import Reply
 from integrator.journal.witness_duty import WitnessDuty, read_policy
 from integrator.operations.compilation import SiteRefusedError, compile_in_child
@@ -48,6 +51,7 @@ from integrator.outbound.fetch import fetch
 from integrator.outbound.pool import Pool
 from integrator.outbound.references import StartProblems, resolver, unsupported_security
 from integrator.outbound.sender import Outbound
+from integrator.outbound.ways import AdapterWays
 from integrator.security import parsers
 from integrator.site.compiled import CompiledSite, RouteSource
 from integrator.site.content_hash import content_hash
@@ -84,7 +88,11 @@ class Bus:
         log_key = LogKey.current(self.options.origin, base.keyring)
         self.sealer = Sealer(base.store, self.anchor, log_key, now_us, on_pass=self._sealed)
         self.witnesses = self._duty()
+        self.stewardship = Stewardship(base.store, base.journal, now_us)
+        self.upkeep = Upkeep(base.store, base.journal, self.stewardship, now_us, self._classes)
         self._outbound: Outbound | None = None
+        self._ways: list[AdapterWays] = []  # of the active site, the last, and of those that end
+        self._retiring: set[asyncio.Task[None]] = set()
         self._depths: dict[tuple[str, str], int] = {}
         self._beaten = True  # whether the last beat reached the database
         self._not_followed: str | None = None  # the site another process activated and this one cannot run
@@ -132,6 +140,7 @@ class Bus:
         if self.witnesses is not None:
             self._spawn("witnesses", self.witnesses.run())
         self._spawn("housekeeping", self._housekeeping())
+        self._spawn("upkeep", self.upkeep.run())
         self._spawn("aggregations", self.sweeper.run())
         gc.collect()
         gc.freeze()  # what lives as long as the process is not looked at again
@@ -149,6 +158,8 @@ class Bus:
                 task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.pool.close()
+        for ways in self._ways:
+            await ways.close()
         if clean:
             with contextlib.suppress(StoreUnavailable):
                 await self.base.store.end_process(self.base.process_id)
@@ -199,6 +210,9 @@ class Bus:
         )
         self.relay = Relay(base.store, self.broker, clock_us=now_us, limits=options.limits)
         self.metrics.before_render(self._gauges)
+
+    def _classes(self) -> list[str]:
+        return [flow.retention for flow in self.runtime.site.flows.values()]
 
     @staticmethod
     def _event_flows(runtime: Runtime) -> list[str]:
@@ -291,11 +305,23 @@ class Bus:
 
     async def _swap(self, runtime: Runtime) -> None:
         # Running exchanges hold the former runtime; it goes when the last of them ends.
+        seconds = max(self.options.limits.exchange_seconds, self.options.limits.delivery_seconds)
+        for ways in self._ways[:-1]:
+            asyncio.get_running_loop().call_later(seconds, self._retire, ways)
         self.runtime = runtime
+        self.upkeep.wake()
         self.gateway.activate(runtime)
         self.broker.follow(self._event_flows(runtime))
         await self.consumers.swap(runtime)
         _LOG.info("site-active", site=runtime.site.hash)
+
+    def _retire(self, ways: AdapterWays) -> None:
+        """End the connections of a former site; none of its exchanges runs any more."""
+        if ways in self._ways:
+            self._ways.remove(ways)
+            task = asyncio.get_running_loop().create_task(ways.close())
+            self._retiring.add(task)
+            task.add_done_callback(self._retiring.discard)
 
     def _build(self, site: CompiledSite) -> Runtime:
         """Compile a site's data into callables. Raises StartProblems."""
@@ -318,6 +344,16 @@ class Bus:
             now_us=now_us,
         )
         self._outbound = outbound
+        ways = AdapterWays(
+            site,
+            self.pool,
+            resolve=resolver(),
+            overrides=self.options.overrides,
+            queues=QueueClient,
+            limits=self.options.limits,
+            now=now_us,
+        )
+        self._ways.append(ways)
 
         def routes(sources: Sequence[RouteSource], personal: bool) -> Routes:
             services = Services(
@@ -328,6 +364,8 @@ class Bus:
                 trace=_trace if self.options.trace else None,
                 personal=personal,
                 adapters=frozenset(site.adapters),
+                ways=ways,
+                files_per_poll=self.options.limits.files_per_poll,
                 conversions=parsers.conversions(self.options.limits),
                 keys=self.keeper,
                 groups=self.keeper,
@@ -344,8 +382,9 @@ class Bus:
     def control(self, site: Callable[[], CompiledSite]) -> Control:
         """What operators may do to this bus."""
         return Control(
-            self.base, site, self.activate, self.control_token, self.anchor, now_us, forget=self._forget
-        )
+            self.base, site, self.activate, self.control_token, self.anchor, now_us, forget=self._forget,
+            stewardship=self.stewardship,
+        )  # fmt: skip
 
     def _forget(self, key_id: str) -> None:
         if hasattr(self, "gateway"):  # else no bus runs that could remember the key

@@ -18,6 +18,7 @@ from integrator.journal import commands
 from integrator.journal.anchor import Anchor
 from integrator.journal.logkey import LogKey
 from integrator.journal.search import Reader
+from integrator.journal.stewardship import Stewardship
 from integrator.operations.compilation import SiteRefusedError
 from integrator.site.compiled import CompiledSite
 from integrator.store.api import KeyRow
@@ -43,7 +44,9 @@ class Control:
         now_us: Callable[[], int],
         *,
         forget: Callable[[str], None],
+        stewardship: Stewardship,
     ) -> None:
+        self.stewardship = stewardship
         self._forget = forget
         self._base, self._site, self._activate, self._now_us = base, site, activate, now_us
         self._anchor = anchor

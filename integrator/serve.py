@@ -68,6 +68,7 @@ def control_offline(options: Options, method: str, path: str, wanted: Any) -> tu
             bus = Bus(base)
             site = await bus.stored_site()
             control = bus.control(lambda: site)
+            control.stewardship.waits = True  # no process stays that could be asked how far it is
             return await call(create_app(control), method, path, control.control_token, wanted)
 
     log.configure("warning")

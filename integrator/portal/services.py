@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from integrator.journal.stewardship import Stewardship
 from integrator.site.compiled import CompiledSite
 from integrator.store.api import KeyRow
 
@@ -36,6 +37,7 @@ class ControlServices(Protocol):
     """The bus as the control plane sees it. Methods raise IntegratorError with a remedy."""
 
     control_token: str
+    stewardship: Stewardship
 
     def site(self) -> CompiledSite:
         """The active site."""
