@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from integrator.engine.javatypes import JavaEntry
+from integrator.engine.javatypes import JavaEntry, JavaIterator
 
 _COMMA = re.compile(r",(?!(?:[^(,]|[^)],[^)])+\))")
 _COMMA_TEXT = 100_000
@@ -25,7 +25,7 @@ def iterate(value: Any, delimiter: str = ",") -> Iterator[Any]:
     elif isinstance(value, Mapping):
         for key, item in value.items():
             yield JavaEntry(key, item)
-    elif isinstance(value, (list, tuple)):
+    elif isinstance(value, (list, tuple, JavaIterator)):
         yield from value
     else:
         yield value

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -45,6 +45,28 @@ class JavaEntry:
 
     def __init__(self, key: Any, value: Any) -> None:
         self.key, self.value = key, value
+
+
+class JavaIterator:
+    """A java.util.Iterator of the given class: what it gives can be taken once."""
+
+    __slots__ = ("_items", "java_class")
+
+    def __init__(self, items: Iterator[Any], java_class: str) -> None:
+        self._items, self.java_class = items, java_class
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._items
+
+
+class JavaMessage:
+    """An org.apache.camel.Message as an element of a collection: a body with headers of its own."""
+
+    __slots__ = ("body", "headers")
+    java_class = "org.apache.camel.support.DefaultMessage"
+
+    def __init__(self, body: Any, headers: Mapping[str, Any]) -> None:
+        self.body, self.headers = body, headers
 
 
 class NodeList(JavaList):
@@ -103,7 +125,7 @@ def type_of(value: Any) -> str:
         return name
     if isinstance(value, etree._Element):
         return "org.w3c.dom.Element"
-    named = getattr(type(value), "java_class", None)
+    named = getattr(value, "java_class", None)
     if isinstance(named, str):
         return named
     if isinstance(value, BaseException):
@@ -281,8 +303,9 @@ def converter(type_name: str) -> Callable[[Any], Any] | None:
 
 def cannot_convert(value: Any, type_name: str) -> JavaException:
     """No converter exists from this value's type (Camel names the value, we do not)."""
+    given = "null" if value is None else type_of(value)
     message = (
-        f"No type converter available to convert from type: {type_of(value)}"
+        f"No type converter available to convert from type: {given}"
         f" to the required type: {type_name}"
     )
     return failure("org.apache.camel.NoTypeConversionAvailableException", message)

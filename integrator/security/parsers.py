@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from decimal import Decimal
 from typing import Any, NoReturn
 
 import orjson
@@ -141,8 +142,8 @@ _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
 
 
-def parse_json(data: bytes, limits: Limits = DEFAULT) -> Any:
-    """The value of a JSON text (RFC 8259), numbers as int or float.
+def parse_json(data: bytes, limits: Limits = DEFAULT, *, decimals: bool = False) -> Any:
+    """The value of a JSON text (RFC 8259), numbers as int or float (or, with `decimals`, Decimal).
 
     Raises InvalidRequest with reason `json-malformed`, `json-duplicate-key`, `json-number`,
     `json-surrogate`, `encoding` or `too-complex` (413).
@@ -157,7 +158,7 @@ def parse_json(data: bytes, limits: Limits = DEFAULT) -> Any:
     except UnicodeDecodeError as error:
         raise InvalidRequest(f"the body is not UTF-8 (byte {error.start})", reason="encoding") from None
     try:
-        value = _decoder(limits.json_number_chars).decode(text)
+        value = _decoder(limits.json_number_chars, decimals).decode(text)
     except json.JSONDecodeError as error:
         raise InvalidRequest(
             f"the body is not well-formed JSON (line {error.lineno}, column {error.colno})",
@@ -184,15 +185,18 @@ def _check_depth(data: bytes, limit: int) -> None:
             depth -= 1
 
 
-_decoders: dict[int, json.JSONDecoder] = {}
+_decoders: dict[tuple[int, bool], json.JSONDecoder] = {}
 
 
-def _decoder(number_chars: int) -> json.JSONDecoder:
-    decoder = _decoders.get(number_chars)
+def _decoder(number_chars: int, decimals: bool) -> json.JSONDecoder:
+    decoder = _decoders.get((number_chars, decimals))
     if decoder is None:
 
         def bounded_int(text: str) -> int:
             return int(_bounded(text, number_chars))
+
+        def bounded_decimal(text: str) -> Decimal:
+            return Decimal(_bounded(text, number_chars))
 
         def bounded_float(text: str) -> float:
             value = float(_bounded(text, number_chars))
@@ -204,9 +208,9 @@ def _decoder(number_chars: int) -> json.JSONDecoder:
             object_pairs_hook=_unique_object,
             parse_constant=_refuse_constant,
             parse_int=bounded_int,
-            parse_float=bounded_float,
+            parse_float=bounded_decimal if decimals else bounded_float,
         )
-        _decoders[number_chars] = decoder
+        _decoders[number_chars, decimals] = decoder
     return decoder
 
 
@@ -247,8 +251,6 @@ def dump_json(value: Any) -> bytes:
 
 
 def _default(value: Any) -> Any:
-    from decimal import Decimal
-
     if isinstance(value, Decimal):
         return orjson.Fragment(format(value, "f"))
     raise TypeError(f"{type(value).__name__} is not JSON")

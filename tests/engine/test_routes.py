@@ -306,7 +306,7 @@ async def test_null_bodies() -> None:
     for step, java_class in (
         ("setBody: {jq: .a}", "org.apache.camel.RuntimeCamelException"),
         ("setBody: {xpath: /a}", "org.apache.camel.InvalidPayloadException"),
-        ("unmarshal: {json: {}}", "org.apache.camel.InvalidPayloadException"),
+        ("unmarshal: {json: {}}", "org.apache.camel.NoTypeConversionAvailableException"),
         ("setBody: {simple: '${mandatoryBodyAs(String)}'}", "org.apache.camel.InvalidPayloadException"),
     ):
         assert class_of((await steps(step, exchange(None))).exception) == java_class, step

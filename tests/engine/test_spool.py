@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from integrator.engine import spool
@@ -46,6 +46,7 @@ def test_a_large_body_is_read_as_often_as_wanted_and_side_by_side() -> None:
     assert b"".join(body.chunks()) == b"0123456789" * 20_000
 
 
+@settings(deadline=None)
 @given(data=st.binary(min_size=11, max_size=5_000), place=st.integers(0, 5_000), chunk=st.integers(1, 700))
 def test_any_place_of_any_body_reads_back(data: bytes, place: int, chunk: int) -> None:
     body = Spooling(SMALL).body(data[i : i + chunk] for i in range(0, len(data), chunk))

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from integrator.engine import windows
@@ -32,11 +32,13 @@ def by_token(window: Window, token: str) -> list[str]:
     return [*found, window.rest()]
 
 
+@settings(deadline=None)
 @given(text=TEXTS, size=SIZES, token=st.sampled_from([",", "ab", ",,", "é;"]))
 def test_tokens_across_chunks(text: str, size: int, token: str) -> None:
     assert by_token(Window.of_bytes(chunks(text, size)), token) == text.split(token)
 
 
+@settings(deadline=None)
 @given(text=TEXTS, size=SIZES, pattern=st.sampled_from(["[,;]+", "a+b", "é", "<[^>]*>"]))
 def test_matches_across_chunks(text: str, size: int, pattern: str) -> None:
     compiled = re.compile(pattern)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -45,6 +45,7 @@ def outermost(root: etree._Element, tag: str) -> list[etree._Element]:
     return [found for found in root.iter(tag) if not any(above.tag == tag for above in found.iterancestors())]
 
 
+@settings(deadline=None)
 @given(tree=TREES, size=st.integers(1, 40), name=st.sampled_from(["o", "l", "p:o", "q:l"]))
 def test_the_same_elements_as_lxml(tree: Any, size: int, name: str) -> None:
     text = f"<r xmlns:p='urn:p' xmlns:q='urn:q'>{written(tree)}</r>"
@@ -58,6 +59,7 @@ def test_the_same_elements_as_lxml(tree: Any, size: int, name: str) -> None:
     ] == wanted
 
 
+@settings(deadline=None)
 @given(lists=st.lists(st.integers(0, 4), max_size=5), size=st.integers(1, 40), group=st.integers(1, 3))
 def test_each_piece_within_its_ancestors_is_a_document(lists: list[int], size: int, group: int) -> None:
     text = "<r a='1'>" + "".join("<l><k>" + "<o>t</o>" * count + "</k></l>" for count in lists) + "</r>"

@@ -24,7 +24,7 @@ SPEC = Spec(
             "lineLength", "Characters a line; 0 writes one line without an end.", type="integer", default=76
         ),
         Option("lineSeparator", "What ends a line.", default="\\r\\n"),
-        Option("urlSafe", "Writes - and _, without padding and lines.", type="boolean", default=False),
+        Option("urlSafe", "Writes - and _, without padding.", type="boolean", default=False),
     ),
 )
 _OTHERS = re.compile(rb"[^A-Za-z0-9+/]")
@@ -35,17 +35,16 @@ def marshal(node: Node, *, allow_null: bool = False) -> Run:
     length, safe = node.number("lineLength", 76) // 4 * 4, node.flag("urlSafe")
     separator = node.text("lineSeparator", "\r\n").replace("\\r", "\r").replace("\\n", "\n").encode()
 
+    spooling = node.scope.services.spooling
+
     def marshal_base64(exchange: Exchange) -> None:
         data = body_bytes(exchange, allow_null=allow_null)
         if data is None:
             return
-        if safe:
-            exchange.message.body = base64.urlsafe_b64encode(data).rstrip(b"=")
-            return
-        text = base64.b64encode(data)
+        text = base64.urlsafe_b64encode(data).rstrip(b"=") if safe else base64.b64encode(data)
         if length > 0:
             text = b"".join(text[i : i + length] + separator for i in range(0, len(text), length))
-        exchange.message.body = text
+        exchange.message.body = spooling.keep(text)
 
     return marshal_base64
 

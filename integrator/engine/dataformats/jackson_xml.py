@@ -10,8 +10,9 @@ from lxml import etree
 
 from integrator.engine.compiler import Node
 from integrator.engine.exceptions import failure
+from integrator.engine.jackson import INCLUDED, REFUSED, REFUSED_OPTIONS, included
 from integrator.engine.javatypes import JavaList, JavaMap, to_text, type_of
-from integrator.engine.payloads import body_bytes
+from integrator.engine.payloads import body_bytes, refuse
 from integrator.engine.spec import Option, Spec
 from integrator.engine.steps import Run
 from integrator.exchange import Exchange, InvalidRequest
@@ -27,29 +28,47 @@ SPEC = Spec(
         Option("prettyPrint", "Writes several lines.", type="boolean", default=False),
         Option("contentTypeHeader", "Sets Content-Type when writing.", type="boolean", default=True),
         Option("unmarshalType", "A Map type.", example="java.util.Map"),
-        Option("useList", "Not yet in the embedded engine.", type="boolean", default=False),
-        Option("include", "Accepted, without effect."),
+        Option("include", "Which entries of maps are written.", default="ALWAYS", choices=INCLUDED),
+        Option(
+            "enableFeatures",
+            "INDENT_OUTPUT writes several lines; those that need Java classes have no effect.",
+        ),
+        Option("disableFeatures", "Accepted, without effect."),
+        Option("maxStringLength", "Accepted; the limits of the engine hold.", type="integer"),
+        Option("timezone", "Accepted, without effect."),
+        Option("enableJaxbAnnotationModule", "Accepted, without effect.", type="boolean"),
+        *REFUSED_OPTIONS,
+        Option("xmlMapper", "Not in the embedded engine: needs a Java bean."),
     ),
 )
+_REASONS = {**REFUSED, "xmlMapper": "needs a Java bean", "useList": "needs Java classes"}
 _NAME = re.compile(r"[A-Za-z_][\w.-]*")
 
 
 def marshal(node: Node, *, allow_null: bool = False) -> Run:
     """Data to XML; the root has the name of the Java class."""
-    lines, typed = node.flag("prettyPrint"), node.flag("contentTypeHeader")
+    refuse(node, _REASONS)
+    lines = node.flag("prettyPrint") or "INDENT_OUTPUT" in node.text("enableFeatures")
+    typed, include = node.flag("contentTypeHeader"), node.text("include")
+    spooling = node.scope.services.spooling
 
     def marshal_xml(exchange: Exchange) -> None:
         message = exchange.message
         if message.body is None and allow_null:
             return
         root = etree.Element(_root(message.body))
-        _write(root, message.body)
+        _write(root, included(message.body, include))
         text = etree.tostring(root, encoding="unicode", pretty_print=lines)
-        message.body = text.encode("utf-8")
+        message.body = spooling.keep(_as_woodstox(text).encode("utf-8"))
         if typed:
             message.headers["Content-Type"] = "application/xml"
 
     return marshal_xml
+
+
+def _as_woodstox(text: str) -> str:
+    """`>` needs no escape but after `]]`; libxml2 always writes one."""
+    return re.sub(r"(\]\])?&gt;", lambda found: found[0] if found[1] else ">", text)
 
 
 def _root(value: Any) -> str:
@@ -85,9 +104,10 @@ def _child(parent: Any, name: str, value: Any) -> None:
 
 def unmarshal(node: Node, *, allow_null: bool = False) -> Run:
     """XML to maps and lists."""
+    refuse(node, _REASONS)
     wanted = node.text("unmarshalType")
-    if (wanted and not wanted.startswith("java.util.")) or node.flag("useList"):
-        node.problem("", "not-yet", "jacksonXml reads maps only", "Leave unmarshalType and useList out.")
+    if wanted and not wanted.startswith("java.util."):
+        node.problem("/unmarshalType", "not-yet", "jacksonXml reads maps only", "Leave unmarshalType out.")
 
     def unmarshal_xml(exchange: Exchange) -> None:
         data = body_bytes(exchange, allow_null=allow_null)

@@ -7,33 +7,35 @@ from types import ModuleType
 
 from integrator.engine import known, registry
 from integrator.engine.compiler import Node
+from integrator.engine.names import variables_of
 from integrator.engine.spec import Option, Spec
 from integrator.engine.steps import Run, nothing
+from integrator.exchange import Exchange
 
 _FORMATS = (
     *(
         Option(name, "The data format of this name, with its own options.", type="any")
         for name in sorted(known.DATA_FORMATS)
     ),
-    Option("allowNullBody", "Lets a null body pass.", type="boolean", default=False),
-    Option("variableSend", "Not yet in the embedded engine."),
-    Option("variableReceive", "Not yet in the embedded engine."),
+    Option("variableSend", "The variable that is taken instead of the body.", example="found"),
+    Option(
+        "variableReceive", "The variable that gets the result; the body stays as it was.", example="found"
+    ),
 )
+_NULL = Option("allowNullBody", "Lets a null body pass.", type="boolean", default=False)
 SPECS = (
     Spec(
         "eip", "marshal", "Turns the body into text of a data format.", "1.0", "marshal: {json: {}}", _FORMATS
     ),
     Spec(
-        "eip", "unmarshal", "Turns text of a data format into data.", "1.0", "unmarshal: {json: {}}", _FORMATS
+        "eip", "unmarshal", "Turns text of a data format into data.", "1.0", "unmarshal: {json: {}}",
+        (*_FORMATS, _NULL),
     ),
-)
+)  # fmt: skip
 
 
 def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
     """The step."""
-    for name in ("variableSend", "variableReceive"):
-        if node.options.get(name) is not None:
-            node.problem(f"/{name}", "not-yet", f"{name} is not yet in the embedded engine", "Leave it out.")
     formats = [name for name in node.options if name in registry.DATA_FORMATS.all_names()]
     if len(formats) != 1:
         node.problem(
@@ -59,5 +61,27 @@ def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
     )
     if options is None:
         return nothing
-    run: Run = getattr(module, node.spec.name)(options, allow_null=node.flag("allowNullBody"))
-    return run
+    allow_null = "allowNullBody" in node.spec.known and node.flag("allowNullBody")
+    run: Run = getattr(module, node.spec.name)(options, allow_null=allow_null)
+    return _on_variables(run, node.text("variableSend"), node.text("variableReceive"))
+
+
+def _on_variables(run: Run, send: str, receive: str) -> Run:
+    """The step on a variable instead of the body, or with a variable for its result."""
+    if not send and not receive:
+        return run
+
+    def on_variables(exchange: Exchange) -> None:
+        message = exchange.message
+        body = message.body
+        if send:
+            message.body = variables_of(exchange, send).get(send)
+        try:
+            run(exchange)
+        except BaseException:
+            message.body = body
+            raise
+        if receive:
+            variables_of(exchange, receive)[receive], message.body = message.body, body
+
+    return on_variables

@@ -9,6 +9,7 @@ from integrator.engine.branches import OPTIONS, Branch, branching, numbered
 from integrator.engine.children import child
 from integrator.engine.compiler import Expression, Node
 from integrator.engine.iterating import iterate
+from integrator.engine.javatypes import JavaMessage
 from integrator.engine.spec import Option, Spec
 from integrator.engine.steps import Run
 from integrator.engine.strategies import Original
@@ -47,7 +48,11 @@ def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
         while part is not None:
             following = next(found, None)
             made = child(exchange, message.copy())
-            made.message.body = part
+            if isinstance(part, JavaMessage):
+                made.message.headers.update(part.headers)
+                made.message.body = part.body
+            else:
+                made.message.body = part
             if made.history[0].original is not None:
                 made.history[0].original = made.message.copy()
             numbered(made, "Split", index, complete=following is None)
