@@ -132,15 +132,25 @@ def cancel(family: Family) -> None:
         task.cancel()
 
 
-def start(made: Exchange, run: Run, waits: bool, most: int) -> asyncio.Task[None]:
+def start(made: Exchange, run: Run, waits: bool, most: int, *, answered: bool = False) -> asyncio.Task[None]:
     """Run a child beside its family; the exchange that started them all ends after it.
 
-    Raises Overloaded where more than `most` run already.
+    Of an accepted event nothing may get lost: a child that fails with nobody waiting for its answer
+    (`answered`) makes the event's attempt fail. Raises Overloaded where more than `most` run already.
     """
-    tasks = made.history[0].family.tasks
+    family = made.history[0].family
+    tasks = family.tasks
     if len(tasks) >= most:
         raise Overloaded(f"an exchange has more than {most} copies under way", reason="children")
-    task = asyncio.ensure_future(contained(run, waits, made))
+    whole = not answered and made.context is not None and made.context.kind == "event"
+    task = asyncio.ensure_future(_whole(made, run, waits) if whole else contained(run, waits, made))
     tasks.add(task)
     task.add_done_callback(tasks.discard)
     return task
+
+
+async def _whole(made: Exchange, run: Run, waits: bool) -> None:
+    await contained(run, waits, made)
+    family: Family = made.history[0].family
+    if made.exception is not None and family.lost is None:
+        family.lost = made

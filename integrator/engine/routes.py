@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import uuid_utils
 
 from integrator.engine.analysis import analyse
-from integrator.engine.children import cancel, family_ends
+from integrator.engine.children import adopt, cancel, family_ends
 from integrator.engine.compilation import Compilation
 from integrator.engine.compiler import EndpointUse, Program
 from integrator.engine.components.direct import no_consumer
@@ -98,6 +98,9 @@ class RouteSet:
             if family.tasks or family.endings:
                 await family_ends(family)
             exchange.work = family.work
+            if family.lost is not None and exchange.exception is None:
+                exchange.exception = family.lost.exception
+                adopt(exchange, family.lost)
         except IntegratorError as error:  # what it leaves in the store could not be written
             exchange.exception = exchange.exception or error
 

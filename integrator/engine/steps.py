@@ -75,13 +75,15 @@ class Family:
     """What an exchange shares with all its children: how many more may come, and which still run.
 
     `endings` are awaited once all have ended: what they leave in the store. `work` is what aggregates of an event
-    flow add to groups there, written with the event's end record.
+    flow add to groups there, written with the event's end record; `lost` the first child of an event that failed
+    with nobody waiting for it.
     """
 
     left: int = 10_000_000
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     endings: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     work: Any = None
+    lost: Exchange | None = None
 
 
 @dataclass(slots=True)
@@ -148,7 +150,8 @@ def failed_at(exchange: Exchange, error: Exception, where: Where, mark: int = 2)
     if trail.failed is error:
         if mark != QUIET and trail.noted is not error:
             note_failure(exchange, error, where)
-        if mark == FINAL:
+        if mark == FINAL and trail.exhausted is not error:
+            exchange.properties["CamelFailureRouteId"] = where.route
             trail.exhausted = error
         return error
     if not isinstance(error, IntegratorError):

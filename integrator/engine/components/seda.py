@@ -90,7 +90,7 @@ def compile(node: Node, uri: Uri) -> Run:  # noqa: A001 - every part has this fu
             raise failure("java.lang.IllegalStateException", "Queue full")
         made = _message(exchange, route, deepest)
         run = _consuming(queue, route)
-        task = start(made, run, True, services.waiting)
+        task = start(made, run, True, services.waiting, answered=waits)
         queue.load += 1
         task.add_done_callback(queue.leave)
         if not waits:

@@ -15,7 +15,8 @@ from integrator.exchange import Exchange, Message
 SPEC = Spec(
     "eip",
     "wireTap",
-    "Sends a copy beside the route, which goes on at once; failures there change nothing. The exchange ends after it.",
+    "Sends a copy beside the route, which goes on at once; failures there change nothing, but that an event whose "
+    "copy failed is delivered again. The exchange ends after it.",
     "1.3",
     "wireTap: {uri: direct:audit}",
     options=(
