@@ -1,0 +1,220 @@
+"""How long a search takes in a journal of millions of records on PostgreSQL, how it grows, and the disk.
+
+    python -m benchmarks.journal_search [--sizes 1000000,10000000] [--searches 300]
+
+Each size is generated anew (`journal_generate.py`). A search is what the journal does for one: find the
+records by their tags, then read every exchange found, 50 records a page. `first` is right after a restart
+of the server, each subject for the first time (the system's own cache stays); `again` the same subjects
+once more. What is measured ends where the details would be opened: that costs some 15 µs a record.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import random
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from benchmarks.journal_generate import TABLES, Town, cpu_note, generate, sizes
+from benchmarks.measure import ROOT, keep, table
+from integrator.journal import tags
+from integrator.security.limits import DEFAULT
+from integrator.store.api import Store
+from integrator.store.migrate import migrate
+from integrator.store.open import open_store
+from tests.services import postgres
+
+PAGE = 50
+SETTINGS = {
+    "shared_buffers": "1GB",
+    "max_wal_size": "8GB",
+    "wal_level": "minimal",  # what a transaction loads into a table it emptied is then not logged twice
+    "max_wal_senders": "0",
+    "checkpoint_timeout": "30min",
+}
+
+
+class Cluster:
+    """A PostgreSQL cluster of this run, with the settings of a small server."""
+
+    def __init__(self, directory: Path) -> None:
+        binaries = postgres.find()
+        if binaries is None:
+            raise SystemExit("PostgreSQL is missing: apt-get install postgresql")
+        self.server = postgres.Server(binaries, directory)
+        with psycopg.connect(self.server.url("postgres"), autocommit=True) as connection:
+            for name, value in SETTINGS.items():
+                connection.execute(f"ALTER SYSTEM SET {name} = '{value}'".encode())
+        self.restart()
+
+    def restart(self) -> None:
+        """An empty buffer cache."""
+        self.server.stop()
+        self.server.start()
+
+
+@contextlib.contextmanager
+def cluster() -> Iterator[Cluster]:
+    with tempfile.TemporaryDirectory() as name:
+        made = Cluster(Path(name) / "postgres")
+        try:
+            yield made
+        finally:
+            made.server.stop("immediate")
+
+
+async def search(store: Store, wanted: Sequence[tuple[int, bytes]]) -> int:
+    """One search, to the records of every exchange found; how many there are."""
+    hits = await store.find_records(wanted, PAGE)
+    exchanges = dict.fromkeys(hit.exchange_id for hit in hits)
+    return sum([len(await store.records_of(exchange)) for exchange in exchanges])
+
+
+async def timed(store: Store, searches: Sequence[Sequence[tuple[int, bytes]]]) -> dict[str, float]:
+    """Milliseconds of each search, and the records read."""
+    took, read = [], 0
+    for wanted in searches:
+        began = time.perf_counter()
+        read += await search(store, wanted)
+        took.append((time.perf_counter() - began) * 1e3)
+    took.sort()
+    return {
+        "p50": statistics.median(took),
+        "p99": took[int(len(took) * 0.99)],
+        "max": took[-1],
+        "records": read / len(took),
+    }
+
+
+def wanted(made: Town, url: str, count: int) -> dict[str, list[list[tuple[int, bytes]]]]:
+    """Who is searched for: anybody, those looked up most, and tags of other kinds."""
+    chance = random.Random(5)
+    anybody = [[(tags.NISS, made.mac(chance.randrange(made.persons)))] for _ in range(count)]
+    most = [[(tags.NISS, made.mac(number))] for number in range(max(10, count // 10))]
+    with psycopg.connect(url) as connection:
+        found: dict[int, list[bytes]] = {}
+        for kind in (tags.AGENT, tags.DOSSIER, tags.PROVIDER_TICKET):
+            rows = connection.execute(
+                "SELECT mac FROM tag WHERE run = 0 AND kind = %s AND mac > %s ORDER BY mac LIMIT %s",
+                (kind, chance.randbytes(2), count),
+            ).fetchall()
+            found[kind] = [row[0] for row in rows]
+    return {
+        "a subject": anybody,
+        "a subject looked up most": most,
+        **{
+            tags.KINDS[kind][0]: [[(kind, mac)] for mac in dict.fromkeys(macs)]
+            for kind, macs in found.items()
+        },
+    }
+
+
+async def measure(url: str, made: Town, count: int, restart: Any) -> dict[str, dict[str, Any]]:
+    """Every kind of search, first and again."""
+    result: dict[str, dict[str, Any]] = {}
+    for name, searches in wanted(made, url, count).items():
+        restart()
+        store = open_store(url, limits=DEFAULT, process_id=bytes(16), data_dir=Path("/"))
+        await store.open()
+        try:
+            first = await timed(store, searches)
+            result[name] = {"searches": len(searches), "first": first, "again": await timed(store, searches)}
+        finally:
+            await store.close()
+    return result
+
+
+def rows(results: dict[str, Any]) -> list[list[str]]:
+    """The table."""
+    head = ["records", "search for", "records read", "first p50 ms", "p99", "again p50 ms", "p99", "max"]
+    lines = [head]
+    for records, found in results.items():
+        for name, one in found["searches"].items():
+            first, again = one["first"], one["again"]
+            lines.append(
+                [
+                    f"{int(records):,}",
+                    name,
+                    f"{again['records']:.1f}",
+                    *(f"{value:.1f}" for value in (first["p50"], first["p99"])),
+                    *(f"{again[column]:.1f}" for column in ("p50", "p99", "max")),
+                ]
+            )
+    return lines
+
+
+def disk_rows(results: dict[str, Any]) -> list[list[str]]:
+    """Bytes a record by table and index."""
+    lines = [["records", "table", "bytes a record", "of it indexes"]]
+    for records, found in results.items():
+        disk = found["bytes_a_record"]
+        for name in TABLES:
+            total = sum(disk[name].values())
+            lines.append([f"{int(records):,}", name, f"{total:.0f}", f"{total - disk[name]['table']:.0f}"])
+        whole = sum(sum(one.values()) for one in disk.values())
+        lines.append([f"{int(records):,}", "all", f"{whole:.0f}", ""])
+    return lines
+
+
+def once(made: Cluster, records: int, searches: int) -> dict[str, Any]:
+    """One size: generate, measure, drop."""
+    name, url = made.server.create_database()
+    with tempfile.TemporaryDirectory() as directory:
+        migrate(url, Path(directory))
+    began = time.monotonic()
+
+    def said(step: str) -> None:
+        sys.stdout.write(f"  {time.monotonic() - began:6.0f} s  {step}\n")
+        sys.stdout.flush()
+
+    town = generate(url, records, said)
+    seconds = time.monotonic() - began
+    found = asyncio.run(measure(url, town, searches, made.restart))
+    result = {
+        "generated_seconds": seconds,
+        "machine_was": cpu_note(),
+        "searches": found,
+        "bytes_a_record": sizes(url),
+    }
+    made.server.drop_database(name)
+    return result
+
+
+def main() -> None:
+    """Measure, print and keep."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--sizes", default="1000000,10000000")
+    parser.add_argument("--searches", type=int, default=300)
+    asked = parser.parse_args()
+    wanted_sizes = [int(text) for text in asked.sizes.split(",")]
+    needed_gb = max(wanted_sizes) * 4_000 / 1e9
+    free_gb = shutil.disk_usage(tempfile.gettempdir()).free / 1e9
+    if free_gb < needed_gb:
+        raise SystemExit(
+            f"this takes up to {needed_gb:.0f} GB of disk, {free_gb:.0f} GB are free: set TMPDIR"
+        )
+    results: dict[str, Any] = {}
+    with cluster() as made:
+        for records in wanted_sizes:
+            print(f"{records:,} records")
+            results[str(records)] = once(made, records, asked.searches)
+            print(f"  made in {results[str(records)]['generated_seconds']:.0f} s")
+    print(table(rows(results)))
+    print(table(disk_rows(results)))
+    print(f"kept in {keep('journal_search', results).relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
