@@ -7,6 +7,7 @@ are left out, as Camel's repositories do; a body or header that cannot is an err
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
@@ -101,8 +102,12 @@ def _those_that_can(values: dict[str, Any], leave_out: tuple[str, ...]) -> dict[
 
 
 def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, (bool, int, float)) or value.__class__ is str:
-        return value if not isinstance(value, int) or -(2**63) <= value < 2**63 else _tag("int", str(value))
+    if value is None or value.__class__ is str:
+        return value
+    if isinstance(value, int):
+        return value if -(2**63) <= value < 2**63 else _tag("int", str(value))
+    if isinstance(value, float):
+        return value if math.isfinite(value) else _tag("float", repr(value))
     if isinstance(value, (list, dict)):
         return _structure(value)
     write = next((write for kind, write in _WRITERS if isinstance(value, kind)), None)
@@ -170,6 +175,7 @@ def _read_exchange(plain: dict[str, Any], conversions: Conversions) -> Exchange:
 
 _READERS: dict[str, Callable[[Any, Conversions], Any]] = {
     "int": lambda text, _conversions: int(text),
+    "float": lambda text, _conversions: float(text),
     "bytes": lambda text, _conversions: base64.b64decode(text),
     "decimal": lambda text, _conversions: Decimal(text),
     "date": lambda text, _conversions: datetime.fromisoformat(text),
