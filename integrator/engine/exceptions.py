@@ -38,6 +38,7 @@ _TREE: dict[str, str] = {
     ),
     "java.lang.RuntimeException": (
         "java.lang.IllegalArgumentException java.lang.IllegalStateException java.lang.NullPointerException"
+        " org.springframework.core.NestedRuntimeException org.springframework.amqp.AmqpException"
         " java.lang.UnsupportedOperationException java.lang.ArithmeticException java.lang.ClassCastException"
         " java.lang.IndexOutOfBoundsException java.lang.SecurityException java.util.NoSuchElementException"
         " java.util.concurrent.RejectedExecutionException java.util.concurrent.CompletionException"
@@ -92,6 +93,7 @@ _TREE: dict[str, str] = {
     "org.apache.camel.CamelException": (
         "org.apache.camel.CamelExchangeException org.apache.camel.AlreadyStoppedException"
         " org.apache.camel.NoTypeConversionAvailableException"
+        " org.apache.camel.http.base.HttpOperationFailedException"
     ),
     "org.apache.camel.CamelExchangeException": (
         "org.apache.camel.ValidationException org.apache.camel.InvalidPayloadException"
@@ -117,11 +119,36 @@ _TREE: dict[str, str] = {
         " org.apache.camel.NoSuchEndpointException org.apache.camel.ResolveEndpointFailedException"
         " org.apache.camel.RuntimeExchangeException org.apache.camel.NoSuchLanguageException"
         " org.apache.camel.language.xpath.InvalidXPathException org.apache.camel.RuntimeTransformException"
+        " org.apache.camel.component.file.GenericFileOperationFailedException"
     ),
     "org.apache.camel.ExpressionIllegalSyntaxException": (
         "org.apache.camel.language.simple.types.SimpleIllegalSyntaxException"
     ),
     "org.apache.camel.RuntimeExchangeException": "org.apache.camel.language.simple.SimpleAssertionException",
+    "java.sql.SQLException": "java.sql.SQLDataException java.sql.SQLSyntaxErrorException",
+    "org.springframework.core.NestedRuntimeException": "org.springframework.dao.DataAccessException",
+    "org.springframework.dao.DataAccessException": (
+        "org.springframework.dao.NonTransientDataAccessException org.springframework.dao.DataRetrievalFailureException"
+    ),
+    "org.springframework.dao.NonTransientDataAccessException": (
+        "org.springframework.dao.DataIntegrityViolationException"
+        " org.springframework.dao.InvalidDataAccessResourceUsageException"
+        " org.springframework.dao.DataAccessResourceFailureException"
+        " org.springframework.dao.UncategorizedDataAccessException"
+    ),
+    "org.springframework.dao.DataIntegrityViolationException": "org.springframework.dao.DuplicateKeyException",
+    "org.springframework.dao.InvalidDataAccessResourceUsageException": (
+        "org.springframework.jdbc.BadSqlGrammarException"
+    ),
+    "org.springframework.dao.DataAccessResourceFailureException": (
+        "org.springframework.jdbc.CannotGetJdbcConnectionException"
+    ),
+    "org.springframework.dao.UncategorizedDataAccessException": (
+        "org.springframework.jdbc.UncategorizedSQLException"
+    ),
+    "org.springframework.amqp.AmqpException": (
+        "org.springframework.amqp.AmqpConnectException org.springframework.amqp.AmqpReplyTimeoutException"
+    ),
 }  # fmt: skip
 
 PARENTS: dict[str, str] = {child: parent for parent, children in _TREE.items() for child in children.split()}

@@ -27,13 +27,15 @@ class Offer:
     """A message a consumer took: `uri` is the consumer's address, as `timer:nightly`.
 
     `key` tells the same message again (a file's name, size and time; a queue's message id), None where there
-    is no such thing. `properties` become exchange properties.
+    is no such thing. `properties` become exchange properties. `refused` is set where the message will be
+    refused again whenever it comes again.
     """
 
     uri: str
     message: Message
     key: str | None = None
     properties: Mapping[str, Any] = field(default_factory=dict)
+    refused: bool = False
 
 
 Take = Callable[[Offer], Awaitable[Exception | None]]

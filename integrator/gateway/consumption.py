@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from integrator.exchange import IntegratorError, InvalidRequest, Message, RouteFailed
+from integrator.exchange import IntegratorError, InvalidRequest, Message, Refused, RouteFailed
 from integrator.gateway import events
 from integrator.gateway.headers import Asked, parse_dossier
 from integrator.gateway.identity import Caller
@@ -34,6 +34,7 @@ class Offered(Protocol):
     message: Message
     key: str | None
     properties: Mapping[str, Any]
+    refused: bool
 
 
 class Consumption:
@@ -79,6 +80,8 @@ class Consumption:
             context.subjects_request = flow.request_subjects(value)
             ended = await events.accept(plane, flow, context, value, offer.key, raw=raw)
         except IntegratorError as error:
+            # It will be refused again whenever it comes: whoever offers it need not.
+            offer.refused = isinstance(error, (InvalidRequest, Refused))
             ended = await refuse(plane, flow, context, error)
         except Exception:
             _LOG.error("consumer-broke", exchange=context.exchange_id, flow=flow.id, exc_info=True)

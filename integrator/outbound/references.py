@@ -78,7 +78,7 @@ def resolve_endpoints(
     for adapter in site.adapters.values():
         try:
             endpoint = overrides.get(adapter.id) or resolve(adapter.endpoint)
-            parse_endpoint(endpoint)
+            check_endpoint(adapter.protocol, endpoint)
         except (ReferenceProblem, EndpointProblem) as problem:
             problems.append(f"adapter {adapter.id}: endpoint: {problem}")
         else:
@@ -88,11 +88,33 @@ def resolve_endpoints(
     return found
 
 
+_ADDRESSES = {
+    "files": (re.compile(r"/[^\0]*"), "/absolute/directory"),
+    "sftp": (re.compile(r"sftp://[^/\s:@]+@[^/\s@]+(/[^\s?#]*)?"), "sftp://user@host:22/directory"),
+    "sql": (
+        re.compile(r"sqlite:////?\S+|postgres(ql)?://\S+"),
+        "sqlite:////file or postgresql://user@host/database",
+    ),
+    "queue": (re.compile(r"amqps?://\S+"), "amqp://user@host/vhost"),
+}
+
+
+def check_endpoint(protocol: str, endpoint: str) -> None:
+    """Raises EndpointProblem where an address is none of its protocol; the text never repeats it."""
+    found = _ADDRESSES.get(protocol)
+    if found is None:
+        parse_endpoint(endpoint)
+    elif not found[0].fullmatch(endpoint):
+        raise EndpointProblem(f"the endpoint is no address of the protocol {protocol}: write {found[1]}")
+
+
 def unsupported_security(site: CompiledSite, overrides: Mapping[str, str]) -> list[str]:
     """The adapters that ask for signed messages, which the bus cannot make yet: a start must refuse
     them. An adapter that a sandbox stands in for (`overrides`) is fine."""
     return [
-        adapter.id for adapter in site.adapters.values() if adapter.security and adapter.id not in overrides
+        adapter.id
+        for adapter in site.adapters.values()
+        if {"sign", "verify"} & set(adapter.security or ()) and adapter.id not in overrides
     ]
 
 

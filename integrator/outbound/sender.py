@@ -69,6 +69,8 @@ class Outbound:
         endpoints = resolve_endpoints(site, resolve, overrides or {})
         problems: list[str] = []
         for adapter in site.adapters.values():
+            if not adapter.called:
+                continue
             problems += _reserved_headers(adapter)
             origin, target = parse_endpoint(endpoints[adapter.id])
             compiler = _Compiler(site, contracts, binders, target, limits)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+REACHED = frozenset({"http", "files", "sftp", "sql", "queue"})
+"""Protocols of the systems that routes reach by Camel's own components."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,7 @@ class Adapter:
     @property
     def called(self) -> bool:
         """Whether `adapter:` calls it; else Camel's components reach it."""
-        return self.protocol in ("soap", "rest")
+        return self.protocol not in REACHED
 
 
 @dataclass(frozen=True, slots=True)

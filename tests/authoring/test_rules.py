@@ -15,6 +15,16 @@ from tests.authoring.sites import LG, NG, D, Edit, L, M, N, P, R
 
 TWO_FLOWS_ONE_PATH = Edit(R, "POST /v1/notices", "§POST /v1/lookups")
 
+DROP = "adapters/regional/drop.yaml"
+FILES = """\
+system: drop
+party: regional/office
+protocol: files
+endpoint: /srv/drop
+operations:
+  take: {access: read, allow: [{flow: notify}]}
+"""
+
 CASES: dict[str, tuple[str, tuple[Edit, ...]]] = {
     # reading
     "not YAML": ("yaml-syntax", (Edit(D, "protocol: rest", "protocol: re§: st"),)),
@@ -162,6 +172,21 @@ CASES: dict[str, tuple[str, tuple[Edit, ...]]] = {
     "egress": ("egress-not-registered", (Edit(N, "- to: adapter", "- to: §https://other.example/x\n        - to: adapter"),)),
     "unknown egress": ("egress-not-registered", (Edit(N, "- to: adapter", "- to: §tunnel:somewhere\n        - to: adapter"),)),
     "dynamic egress": ("egress-not-registered", (Edit(N, "- to: adapter", "- toD: §${header.where}\n        - to: adapter"),)),
+    "no way": ("egress-not-registered", (Edit(N, "- to: adapter", "- to: §file:nowhere?fileName=a\n        - to: adapter"),)),
+    "no data source": ("egress-not-registered", (Edit(N, "- to: adapter",
+                                                      "- to: §sql:select 1?dataSource=#none\n        - to: adapter"),)),
+    "no way at all": ("egress-not-registered", (Edit(N, "- to: adapter", "- toD: §http:${header.host}\n        - to: adapter"),)),
+    "way not allowed": ("egress-not-allowed", (Edit(DROP, "", FILES),
+                                               Edit(N, "- to: adapter", "- to: §file:drop?fileName=a\n        - to: adapter"))),
+    "way of another kind": ("wrong-way", (Edit(DROP, "", FILES.replace("read,", "read, §queue: x,")),)),
+    "way without path": ("missing-key", (Edit(DROP, "", FILES.replace("files", "http").replace("/srv/drop", "https://a.example")
+                                              .replace("  take", "  §take")),)),
+    "address of another kind": ("wrong-way", (Edit(DROP, "", FILES.replace("protocol: files", "protocol: sql")
+                                                   .replace("/srv/drop", "§/srv/drop")),)),
+    "two of one name": ("wrong-way", (Edit(DROP, "", FILES), Edit("adapters/regional/other.yaml", "", FILES.replace(
+        "system: drop", "system: other\nreached-as: §drop")))),
+    "server not known": ("missing-key", (Edit(DROP, "", FILES.replace("protocol: files", "protocol: §sftp")
+                                              .replace("/srv/drop", "sftp://bus@drop.example/in")),)),
     "adapter": ("dangling-adapter", (Edit(N, "adapter:regional/desk?", "§adapter:regional/dsk?"),)),
     "adapter operation": ("dangling-adapter", (Edit(N, "adapter:regional/desk?operation=register",
                                                     "§adapter:regional/desk?operation=regster"),)),

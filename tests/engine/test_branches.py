@@ -363,7 +363,7 @@ async def test_converting() -> None:
         ("multicast: {onPrepare: '#p', steps: [{log: x}]}", "not-yet"),
         ("wireTap: {}", "missing-option"),
         ("wireTap: {uri: direct:a, onPrepare: '#p'}", "not-yet"),
-        ("wireTap: http://x", "not-yet"),
+        ("wireTap: smtp://x", "not-yet"),
         ("loop: {steps: [{log: x}]}", "expression-missing"),
         ("recipientList: {simple: a, strategyRef: b}", "unknown-option"),
         ("to: seda:x?nosuch=1", "unknown-endpoint-option"),

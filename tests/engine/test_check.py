@@ -115,7 +115,7 @@ def test_compiling_raises_them_together() -> None:
         ("to: log:x?nosuch=1", "unknown-endpoint-option"),
         ("to: log:x?level=LOUD", "option-value"),
         ("to: adapter:regional/x", "missing-option"),
-        ("toD: http:${header.host}", "dynamic-uri"),
+        ("toD: smtp:${header.host}", "dynamic-uri"),
         ("doTry: {steps: [], doCatch: [{exception: [NotFound], steps: []}]}", "unknown-exception"),
         ("doTry: {steps: [], doCatc: []}", "unknown-option"),
         ("choice: {when: [{simple: 'true', step: []}]}", "unknown-option"),

@@ -3,6 +3,7 @@
 from integrator.authoring.check import (
     adapters,
     contracts,
+    egress,
     entries,
     fields,
     names,
@@ -16,6 +17,6 @@ from integrator.authoring.check.run import check, problems_of
 from integrator.authoring.check.view import View
 from integrator.site.problems import Problem
 
-_RULE_MODULES = (reading, paths, names, entries, fields, adapters, routes, contracts, narrow, secrets)
+_RULE_MODULES = (reading, paths, names, entries, fields, adapters, routes, egress, contracts, narrow, secrets)
 
 __all__ = ["Problem", "View", "check", "problems_of"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from integrator.authoring.check.egress import PROTOCOLS, undeclared
 from integrator.authoring.check.rule import Finding, declare, rule
 from integrator.authoring.check.view import ADAPTER_URI, View
 from integrator.engine import EndpointUse
@@ -200,9 +201,20 @@ def entry_without_consumer(view: View) -> Iterator[Finding]:
 
 @rule("egress-not-registered")
 def egress_not_registered(view: View) -> Iterator[Finding]:
-    """A route reaches a system outside by itself. The only way out is an adapter of the site."""
+    """A route reaches a system that no adapter declares. The only way out is an adapter of the site.
+
+    `adapter:` calls soap and rest systems. `http(s):`, `file:`, `sftp:`, `sql:` and `spring-rabbitmq:` reach the
+    host, directory, data source or broker that an adapter with that protocol is `reached-as`; every other
+    component stays inside, or does not run here. What a message computes is checked when it comes.
+    """
+    for use, place in _uses(view, consumer=True):
+        if use.uri.partition(":")[0] in PROTOCOLS:
+            yield from undeclared(view, use, place)
     for use, place in _uses(view, consumer=False):
         scheme = use.uri.partition(":")[0]
+        if scheme in PROTOCOLS:
+            yield from undeclared(view, use, place)
+            continue
         if "${" in scheme or (use.dynamic and ":" not in use.uri.partition("${")[0]):
             yield Finding(place, "where this step leads is known at run time only",
                           "write the scheme out: adapter: or direct:")  # fmt: skip

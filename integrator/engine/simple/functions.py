@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from integrator.engine.compiler import Expression, Source
 from integrator.engine.problems import ExpressionError, nearest
-from integrator.engine.simple import data, dates, nested, numbers, texts
+from integrator.engine.simple import data, dates, files, nested, numbers, texts
 from integrator.engine.simple.calls import Arguments, Builder, long_of, with_body
 from integrator.engine.simple.parser import arguments, call
 
@@ -76,6 +76,8 @@ def compile_function(content: str, source: Source) -> Expression | None:
     """The closure of a function call; None where the name is unknown. Raises ExpressionError."""
     if content.startswith(("date:", "date-with-timezone:")):
         return dates.compile_date(content, source)
+    if content.startswith("file:"):
+        return files.compile_file(content.removeprefix("file:"))
     if content in BARE:
         return BARE[content](Arguments(content, [], source))
     found = call(content)

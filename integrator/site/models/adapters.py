@@ -52,6 +52,21 @@ class Security(SiteModel):
         description="How answers are verified.",
         examples=[{"trust": "${file:/run/secrets/bced-ca.pem}"}],
     )
+    key: SecretReference | None = Field(
+        default=None,
+        description="The private key the bus shows an SFTP server.",
+        examples=["${file:/run/secrets/drop.key}"],
+    )
+    password: SecretReference | None = Field(
+        default=None,
+        description="The password of an SFTP server, where it takes no key.",
+        examples=["${env:DROP_PASSWORD}"],
+    )
+    known_hosts: SecretReference | None = Field(
+        default=None,
+        description="The host keys of an SFTP server, as in OpenSSH's known_hosts. Without them it is not connected to.",
+        examples=["${file:/run/secrets/known_hosts}"],
+    )
 
 
 class CircuitBreaker(SiteModel):
@@ -94,6 +109,24 @@ class OperationItem(SiteModel):
         description="Method and path below the endpoint, for REST systems; {name} is a field of the body.",
         examples=["POST /permits"],
     )
+    directory: Annotated[str, Field(pattern=r"^[^/\\\x00]+(/[^/\\\x00]+)*$")] | None = Field(
+        default=None,
+        description="The directory below the endpoint it is about, for files and sftp; none: all of them.",
+        examples=["in"],
+    )
+    queue: Annotated[str, Field(min_length=1, max_length=255)] | None = Field(
+        default=None, description="The queue that is read, for brokers.", examples=["permits"]
+    )
+    exchange: Annotated[str, Field(min_length=1, max_length=255)] | None = Field(
+        default=None,
+        description="The exchange that is written to, for brokers; `default` is AMQP's default exchange.",
+        examples=["notices"],
+    )
+    routing_keys: list[Annotated[str, Field(min_length=1, max_length=255)]] = Field(
+        default=[],
+        description="Routing keys it may be written to with; none: any.",
+        examples=[["permit.granted"]],
+    )
     request: SitePath | None = Field(
         default=None,
         description="JSON Schema of what it takes, for REST systems.",
@@ -113,10 +146,22 @@ class AdapterFile(SiteModel):
         description="The system's name, also that of the file.", examples=["bced-person"]
     )
     party: PartyId = Field(description="The party that owns the system.", examples=["regional/bced"])
-    protocol: Literal["soap", "rest"] = Field(description="How it is spoken to.", examples=["soap"])
+    protocol: Literal["soap", "rest", "http", "files", "sftp", "sql", "queue"] = Field(
+        description="How it is spoken to. soap and rest are called by `adapter:`; the others are what routes "
+        "reach by Camel's own components: http(s):, file:, sftp:, sql: and spring-rabbitmq:.",
+        examples=["soap"],
+    )
     endpoint: Endpoint = Field(
-        description="Its address, usually a reference resolved at start.",
+        description="Its address, usually a reference resolved at start: http(s)://host/path; files: the "
+        "directory; sftp://user@host/directory; sqlite:////file or postgresql://user@host/database; "
+        "amqp(s)://user@host/vhost.",
         examples=["${env:BCED_PERSON_URL}", "https://provider.example/service"],
+    )
+    reached_as: Annotated[str, Field(pattern=r"^[^\s?#]+$")] | None = Field(
+        default=None,
+        description="What routes call it, where that is not the system's name: the directory of file:, the host of "
+        "http: and sftp:, the bean of dataSource and connectionFactory.",
+        examples=["permits.example"],
     )
     wsdl: SitePath | None = Field(
         default=None, description="The contract of a SOAP system.", examples=["schemas/bced/person_v3.wsdl"]

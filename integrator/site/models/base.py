@@ -73,7 +73,7 @@ PartyId = _patterned(
     PARTY_ID, "wrong-name", "a party is named <level>/<name>", "write it like 'municipal/namur'"
 )
 ConsumerUri = _patterned(
-    r"(?!flow:|direct:|seda:|adapter:)[a-z][a-z0-9+-]*:[^?\s]+", "wrong-uri",
+    r"(?!flow:|direct:|seda:|adapter:)[a-z][a-z0-9+-]*:[^?\s][^?\n]*", "wrong-uri",
     "a consumer is written scheme:name, without options", "write it like 'file:permits-in'",
 )  # fmt: skip
 Title = Annotated[
@@ -232,10 +232,15 @@ def _secret_reference(value: str) -> str:
     return value
 
 
+_ADDRESS = re.compile(
+    r"(https?://[^/\s@]+(/\S*)?|/[^\0]+|sqlite:///\S+|(sftp|postgresql|amqps?)://([^/\s:@]+@)?[^/\s@]+(/\S*)?)$"
+)
+
+
 def _endpoint(value: str) -> str:
     _reference_text(value)
-    if not value.startswith("${") and not re.match(r"https?://[^/\s@]+(/\S*)?$", value):
-        raise wrong("wrong-endpoint", "this is not an http(s) address without credentials",
+    if not value.startswith("${") and not _ADDRESS.match(value):
+        raise wrong("wrong-endpoint", "this is no address, or one with credentials",
                     'write "${env:NAME}" or an address like https://provider.example/service')  # fmt: skip
     return value
 

@@ -6,6 +6,7 @@ Each file of `cases/` is a list of cases; README.md tells what a case may say.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,9 @@ ASKED = frozenset({
     "dataSource", "saxon", "streamCaching",
 })  # fmt: skip
 """What else real Camel is told."""
-_OURS = frozenset({"id", "routes", "steps", "rows", "lang", "kind", "pre", "files", "unordered", "skip"})
+_OURS = frozenset({
+    "id", "routes", "steps", "rows", "lang", "kind", "pre", "files", "unordered", "skip", "directory",
+})  # fmt: skip
 _RECORDED = frozenset({"showMock", "http"})
 
 
@@ -59,7 +62,7 @@ def _routes(name: str, data: Mapping[str, Any]) -> str:
     routes = data.get("routes")
     if "steps" in data:
         start = {"route": {"id": "r", "from": {"uri": "direct:start", "steps": data["steps"]}}}
-        routes = [start, *(routes or ())]
+        routes = [*(routes or ()), start]  # what stands for all routes has to come before them
     if routes is None:
         raise CaseError(f"{name}: a case has routes, steps or rows")
     return routes if isinstance(routes, str) else json.dumps(routes, ensure_ascii=False, indent=1)
@@ -67,18 +70,38 @@ def _routes(name: str, data: Mapping[str, Any]) -> str:
 
 def beside_camel(case: vectors.Case, camel: Camel) -> vectors.Case:
     """The case with what real Camel does with it as the expected outcome."""
+    _prepare(case, camel.site)
+    given = {key: value for key, value in case.data.items() if key not in _OURS | _RECORDED}
+    expected = camel.ask({**given, "routes": case.routes})
+    return replace(case, expected={**expected, "left": _left(case, camel.site)})
+
+
+def _prepare(case: vectors.Case, site: Path) -> None:
+    """The files of a case, and nothing else in its directory."""
+    if "directory" in case.data:
+        shutil.rmtree(site / case.data["directory"], ignore_errors=True)
     for name, text in case.data.get("files", {}).items():
-        target = camel.site / name
+        target = site / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, "utf-8")
-    given = {key: value for key, value in case.data.items() if key not in _OURS | _RECORDED}
-    return replace(case, expected=camel.ask({**given, "routes": case.routes}))
+
+
+def _left(case: vectors.Case, site: Path) -> dict[str, str]:
+    """What is in the directory of a case: path → text."""
+    root = site / case.data["directory"] if "directory" in case.data else None
+    found = sorted(root.rglob("*")) if root else []
+    return {str(path.relative_to(site)): path.read_text("latin-1") for path in found if path.is_file()}
 
 
 def differences(case: vectors.Case, site: Path) -> list[str]:
     """Run the case on the engine too: where its outcome is not the expected one; empty where it is."""
+    if "directory" in case.data:
+        _prepare(case, site)
     outcome = vectors.run(case, site)
     if outcome.waits_for:
         return [f"the engine waits for {', '.join(outcome.waits_for)}"]
     found = vectors.differences(case, outcome)
+    wanted, left = case.expected.get("left", {}), _left(case, site)
+    if wanted != left:
+        found.append(f"files left are {left}, not {wanted}")
     return [] if found and vectors.refused_earlier(case, outcome) else found
