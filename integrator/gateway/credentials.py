@@ -12,7 +12,13 @@ PREFIX = "itg_"
 
 
 def new_key(
-    party: str, label: str, keyring: Keyring, now_us: int, expires_us: int | None = None
+    party: str,
+    label: str,
+    keyring: Keyring,
+    now_us: int,
+    expires_us: int | None = None,
+    *,
+    role: str | None = None,
 ) -> tuple[str, KeyRow]:
     """A new API key: the text to print once, and the row to store (it cannot be turned back)."""
     key_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
@@ -23,6 +29,7 @@ def new_key(
         label=label,
         created_us=now_us,
         expires_us=expires_us,
+        role=role,
     )
     return f"{PREFIX}{key_id}_{secret}", row
 

@@ -145,6 +145,11 @@ class Identity:
         row = await self._row(key_id, now)
         if not secret_fits(self._keyring, secret, row) or row is None:
             raise _invalid()
+        if row.role is not None:
+            raise NotAuthenticated(
+                "this API key reads the journal: exchange data with a key made without --role",
+                reason="credentials-invalid",
+            )
         if row.revoked_us is not None or (row.expires_us is not None and row.expires_us <= now):
             raise NotAuthenticated(
                 "this API key is revoked or has expired: ask for a new one", reason="credentials-expired"

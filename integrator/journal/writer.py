@@ -89,6 +89,7 @@ class Journal:
             details_key=self._details_key.id,
             tags=self._tags(context),
             index_key=self._index_key.id,
+            purpose=leaf.get("purpose"),
         )
 
     def act(

@@ -15,7 +15,10 @@ from integrator.store.units import Conflict, Unit
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """An API key: `secret_mac` is HMAC(credentials key, secret); times None mean for ever."""
+    """An API key: `secret_mac` is HMAC(credentials key, secret); times None mean for ever.
+
+    `role` None is a key for exchanging data; with a role it reads the journal and does nothing else.
+    """
 
     key_id: str
     secret_mac: bytes
@@ -24,6 +27,7 @@ class KeyRow:
     created_us: int
     expires_us: int | None = None
     revoked_us: int | None = None
+    role: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,7 @@ class CommonStore(ABC):
             key.created_us,
             key.expires_us,
             key.revoked_us,
+            key.role,
         )
         await self.change(sql.ADD_KEY, row)
 

@@ -17,12 +17,12 @@ Parameters = dict[str, object]
 _JOURNAL = """
 WITH records AS (
   INSERT INTO record (record_id, exchange_id, process_id, time_us, type, final, flow, party,
-                      outcome, leaf, leaf_hash)
-  SELECT record_id, exchange_id, %(process_id)s, time_us, type, final, flow, party, outcome, leaf, leaf_hash
+                      outcome, leaf, leaf_hash, purpose)
+  SELECT record_id, exchange_id, %(process_id)s, time_us, type, final, flow, party, outcome, leaf, leaf_hash, purpose
   FROM unnest(%(record_ids)s::bytea[], %(exchange_ids)s::bytea[], %(times)s::bigint[], %(types)s::text[],
               %(finals)s::boolean[], %(flows)s::text[], %(parties)s::text[], %(outcomes)s::text[],
-              %(leaves)s::bytea[], %(leaf_hashes)s::bytea[])
-    AS b (record_id, exchange_id, time_us, type, final, flow, party, outcome, leaf, leaf_hash)
+              %(leaves)s::bytea[], %(leaf_hashes)s::bytea[], %(record_purposes)s::text[])
+    AS b (record_id, exchange_id, time_us, type, final, flow, party, outcome, leaf, leaf_hash, purpose)
 ), kept_details AS (
   INSERT INTO details (record_id, retention, key_id, sealed)
   SELECT * FROM unnest(%(detail_ids)s::bytea[], %(retentions)s::text[], %(detail_keys)s::text[],
@@ -117,6 +117,7 @@ def _records(records: Sequence[RecordRow], process_id: bytes) -> Parameters:
         "outcomes": arrays.texts([r.outcome for r in records]),
         "leaves": arrays.blobs([r.leaf for r in records]),
         "leaf_hashes": arrays.fixed([r.leaf_hash for r in records], 32, "a leaf hash"),
+        "record_purposes": arrays.texts([r.purpose for r in records]),
         "detail_ids": arrays.fixed([r.record_id for r in detailed], 16, "a record id"),
         "retentions": arrays.texts([r.retention for r in detailed]),
         "detail_keys": arrays.texts([r.details_key for r in detailed]),

@@ -36,11 +36,11 @@ _COLUMNS = (
 _SPREAD = """
 CREATE TEMP TRIGGER batch_spread INSTEAD OF INSERT ON batch BEGIN
   INSERT INTO record (record_id, exchange_id, process_id, time_us, type, final, flow, party,
-                      outcome, leaf, leaf_hash)
+                      outcome, leaf, leaf_hash, purpose)
     SELECT substr(new.record_ids, e.key * 16 + 1, 16), substr(new.exchange_ids, e.key * 16 + 1, 16),
            new.process_id, e.value ->> 0, e.value ->> 1, e.value ->> 2, e.value ->> 3,
            e.value ->> 4, e.value ->> 5, coalesce(substr(new.leaves, e.value ->> 6, e.value ->> 7), x''),
-           substr(new.leaf_hashes, e.key * 32 + 1, 32)
+           substr(new.leaf_hashes, e.key * 32 + 1, 32), e.value ->> 8
     FROM json_each(new.records) e;
   INSERT INTO pending (record_id, leaf_hash)
     SELECT substr(new.record_ids, e.key * 16 + 1, 16), substr(new.leaf_hashes, e.key * 32 + 1, 32)
@@ -175,7 +175,7 @@ def _records(records: Sequence[RecordRow]) -> tuple[object, ...]:
     leaves = [record.leaf for record in records]
     sizes = [len(leaf) for leaf in leaves]
     rows = [
-        (r.time_us, r.type, r.final, r.flow, r.party, r.outcome, start, size)
+        (r.time_us, r.type, r.final, r.flow, r.party, r.outcome, start, size, r.purpose)
         for r, start, size in zip(records, _starts(sizes), sizes, strict=False)
     ]
     return (

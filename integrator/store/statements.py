@@ -65,12 +65,12 @@ def tagged(count: int) -> str:
 
 # --- credentials ---
 
-_KEY = "SELECT key_id, secret_mac, party, label, created_us, expires_us, revoked_us FROM api_key "
+_KEY = "SELECT key_id, secret_mac, party, label, created_us, expires_us, revoked_us, role FROM api_key "
 FIND_KEY = _KEY + "WHERE key_id = %s"
 LIST_KEYS = _KEY + "ORDER BY created_us DESC, key_id DESC"
 ADD_KEY = """
-INSERT INTO api_key (key_id, secret_mac, party, label, created_us, expires_us, revoked_us)
-VALUES (%s, %s, %s, %s, %s, %s, %s)
+INSERT INTO api_key (key_id, secret_mac, party, label, created_us, expires_us, revoked_us, role)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
 """
 REVOKE_KEY = "UPDATE api_key SET revoked_us = %s WHERE key_id = %s AND revoked_us IS NULL"
 

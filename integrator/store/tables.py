@@ -63,6 +63,7 @@ record = Table(
     _word("outcome", nullable=True),
     _blob("leaf"),
     _blob("leaf_hash"),
+    _word("purpose", nullable=True),
     PrimaryKeyConstraint("record_id"),
     CheckConstraint("length(record_id) = 16", name="record_id_bytes"),
     CheckConstraint("length(exchange_id) = 16", name="exchange_id_bytes"),
@@ -86,6 +87,21 @@ Index(
 )
 Index("record_flow", record.c.flow, record.c.record_id)
 Index("record_party", record.c.party, record.c.record_id)
+Index(
+    "record_purpose",
+    record.c.purpose,
+    record.c.record_id,
+    sqlite_where=text("purpose IS NOT NULL"),
+    postgresql_where=text("purpose IS NOT NULL"),
+)
+# What went wrong is rare, and looked for: the condition is that of `inspection.listed`, word for word.
+Index(
+    "record_rare",
+    record.c.type,
+    record.c.record_id,
+    sqlite_where=text("type IN ('refused', 'failed', 'unanswered', 'dead-lettered')"),
+    postgresql_where=text("type IN ('refused', 'failed', 'unanswered', 'dead-lettered')"),
+)
 
 details = Table(
     "details",
@@ -301,7 +317,36 @@ api_key = Table(
     _time("created_us"),
     _time("expires_us", nullable=True),
     _time("revoked_us", nullable=True),
+    _word("role", nullable=True),
     PrimaryKeyConstraint("key_id"),
+)
+
+# Two numbers of one person: either is found by the HMAC of the other; what they are stands sealed.
+subject_link = Table(
+    "subject_link",
+    metadata,
+    _word("link_id"),
+    _word("key_id"),
+    _word("index_key"),
+    _blob("mac_one"),
+    _blob("mac_other"),
+    _blob("sealed"),
+    _time("made_us"),
+    PrimaryKeyConstraint("link_id"),
+)
+Index("subject_link_one", subject_link.c.mac_one)
+Index("subject_link_other", subject_link.c.mac_other)
+
+# A breach set one person asked for; given out once another released it.
+breach_request = Table(
+    "breach_request",
+    metadata,
+    _word("request_id"),
+    _word("key_id"),
+    _blob("sealed"),
+    _time("asked_us"),
+    _time("released_us", nullable=True),
+    PrimaryKeyConstraint("request_id"),
 )
 
 key_check = Table(

@@ -33,6 +33,7 @@ class RecordRow:
     details_key: str | None = None
     tags: tuple[tuple[int, bytes], ...] = ()
     index_key: str | None = None
+    purpose: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

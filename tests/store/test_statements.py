@@ -11,11 +11,19 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from integrator.store import mediation, postgres_batch, retention, sqlite_batch, statements, witnesses
+from integrator.store import (
+    inspection,
+    mediation,
+    postgres_batch,
+    retention,
+    sqlite_batch,
+    statements,
+    witnesses,
+)
 from integrator.store.location import locate
 from integrator.store.tables import metadata
 
-EVERY = statements.ALL | retention.ALL | mediation.ALL | witnesses.ALL
+EVERY = statements.ALL | retention.ALL | mediation.ALL | witnesses.ALL | inspection.ALL
 """The texts both databases run, of all modules."""
 
 
