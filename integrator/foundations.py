@@ -7,14 +7,14 @@ import contextlib
 import hashlib
 import sys
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import uuid_utils
 
 from integrator.exchange import now_us
-from integrator.journal import keycheck
+from integrator.journal import epochs, keycheck
 from integrator.journal.anchor import AnchorRefused
 from integrator.journal.writer import Journal
 from integrator.security.keyring import Keyring, KeyringError
@@ -134,7 +134,10 @@ def check_options(options: Options) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Foundations:
-    """What every command that touches the bus's data stands on."""
+    """What every command that touches the bus's data stands on.
+
+    The origin of these `options` is the log's present name: that of its last epoch.
+    """
 
     options: Options
     keyring: Keyring
@@ -160,9 +163,9 @@ async def foundations(options: Options, *, enrol: bool = False) -> AsyncIterator
         # A new database takes the keys it is first started with; a known one only those enrolled.
         new = not await store.key_checks()
         await keycheck.verify(store, keyring, embedded=options.embedded or new or enrol)
-        yield Foundations(
-            options, keyring, store, Journal(keyring, options.origin, limits=options.limits), process_id
-        )
+        present = replace(options, origin=await epochs.origin_now(store, options.origin))
+        journal = Journal(keyring, present.origin, limits=options.limits)
+        yield Foundations(present, keyring, store, journal, process_id)
     except (KeyringError, AnchorRefused) as error:
         raise StartRefusedError(str(error)) from error
     finally:

@@ -95,13 +95,13 @@ def adopt_offline(options: Options, who: str, why: str) -> Mapping[str, Any]:
 
     async def run() -> Mapping[str, Any]:
         async with foundations(options) as base:
-            report = await check_log(base.store, base.keyring, origin=options.origin, anchor=None)
+            report = await check_log(base.store, base.keyring, origin=base.options.origin, anchor=None)
             if not report.sound:
                 raise StartRefusedError(
                     f"the journal has {report.problems_total} problems, which an anchor would only hide: "
                     "restore the database"
                 )
-            anchor = Anchor(options.anchor, options.origin)
+            anchor = Anchor(options.anchor, base.options.origin)
             return await adopt_anchor(
                 base.store, base.journal, anchor=anchor, actor=who, why=why, clock=now_us
             )

@@ -53,6 +53,10 @@ FORBIDDEN: dict[str, set[str]] = {
     "control": {"app", "serve", "cli", "broker", "engine", "outbound"},
     "app": {"serve", "cli", "portal", "authoring", "sandbox"},
     "serve": {"cli", "authoring"},
+    "offline": {
+        "gateway", "engine", "outbound", "broker", "portal", "authoring", "contracts", "sandbox",
+        "app", "control", "serve", "cli",
+    },
     "commands": {"cli", "gateway", "engine", "outbound", "broker"},
 }  # fmt: skip
 

@@ -201,6 +201,12 @@ def keeping(read: Read, target: Path) -> Read:
     return kept
 
 
+def _earlier(note: bytes, known: Sequence[Verifier], origin: str) -> Checkpoint:
+    """A kept checkpoint: of this log, or of the epoch before it where a --key has its name."""
+    named = checkpoints.unproven(note).origin
+    return checkpoints.verify(note, known, named if any(key.name == named for key in known) else origin)
+
+
 def _local(target: Path, packed: bool) -> Read:
     return archive.reader(target) if packed else directory(target)
 
@@ -228,7 +234,7 @@ def run(arguments: argparse.Namespace) -> str:
     part = archive.opened(read) if packed or (target / archive.MANIFEST).is_file() else None
     if arguments.keep:
         read = keeping(read, Path(arguments.keep))
-    earlier = [checkpoints.verify(Path(path).read_bytes(), known, origin) for path in arguments.earlier]
+    earlier = [_earlier(Path(path).read_bytes(), known, origin) for path in arguments.earlier]
     done = verify(
         read, known, origin, earlier=earlier, tiles_only=arguments.tiles_only, policy=policy, part=part
     )

@@ -78,6 +78,7 @@ ADD_EPOCH = """
 INSERT INTO epoch (number, origin, kept_size, lost_size, lost_note, begun_us) VALUES (%s, %s, %s, %s, %s, %s)
 """
 DROP_CHECKPOINTS = "DELETE FROM checkpoint"
+DROP_COSIGNATURES = "DELETE FROM cosignature"
 
 # --- the vault ---
 
@@ -99,6 +100,8 @@ _USED_BY = {
     "delivery_body": "SELECT 1 FROM delivery_body WHERE key_id = %s LIMIT 1",
     "legal_hold": "SELECT 1 FROM legal_hold WHERE key_id = %s LIMIT 1",
     "vault_key": "SELECT 1 FROM vault_key WHERE key_id = %s LIMIT 1",
+    "subject_link": "SELECT 1 FROM subject_link WHERE %s IN (key_id, index_key) LIMIT 1",
+    "breach_request": "SELECT 1 FROM breach_request WHERE key_id = %s LIMIT 1",
 }
 CLAIMS = "SELECT count(*) FROM idempotency"
 API_KEYS = "SELECT count(*) FROM api_key WHERE revoked_us IS NULL"
@@ -142,6 +145,18 @@ class HoldRow:
     until_us: int
     placed_us: int
     lifted_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRow:
+    """An epoch of the log after the first: its name, the entries it kept, and what the one before said."""
+
+    number: int
+    origin: str
+    kept_size: int
+    lost_size: int
+    lost_note: bytes
+    begun_us: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +231,12 @@ class RetentionStore:
     async def holds(self) -> list[HoldRow]:
         """All holds, those lifted too, newest first."""
         return [HoldRow(*row) for row in await self._sql.rows(HOLDS)]
+
+    # --- epochs ---
+
+    async def epochs(self) -> list[EpochRow]:
+        """The epochs after the first, in order."""
+        return [EpochRow(*row) for row in await self._sql.rows(EPOCHS)]
 
     # --- the vault ---
 

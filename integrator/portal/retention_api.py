@@ -1,0 +1,200 @@
+"""The control plane's half of keeping the journal: `/api/journal/…` and `/api/keyring/…`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
+
+from integrator.exchange import InvalidRequest
+from integrator.journal.search import Reading
+from integrator.portal.access import require_token
+from integrator.portal.api import Services
+from integrator.security.keyring import KeyringError
+
+router = APIRouter(prefix="/api", tags=["journal"], dependencies=[Depends(require_token)])
+_JOBS = "begins; `GET /api/journal/work/{id}` says how far it is"
+
+
+class Explained(BaseModel):
+    """Who asks and why: both are recorded."""
+
+    who: str = Field(min_length=1, max_length=128, description="who asks")
+    why: str = Field(min_length=3, max_length=256, description="why, kept in the record of it")
+
+    def reading(self) -> Reading:
+        """As the journal records it."""
+        return Reading(self.who, self.why)
+
+
+Moment = Annotated[datetime | None, Field(description="UTC where it has no offset")]
+
+
+class HoldRequest(Explained):
+    """A new legal hold."""
+
+    kind: str = Field(examples=["subject"], description="subject, exchange, party or flow")
+    value: str = Field(max_length=256, description="the number, exchange id, party or flow")
+    since: Moment = None
+    until: Moment = None
+
+
+class HoldsRequest(Explained):
+    """A look at the legal holds."""
+
+    all: bool = Field(False, description="lifted ones too")
+
+
+class EraseRequest(Explained):
+    """The erasure of a subject."""
+
+    subject: str = Field(max_length=64, description="national or enterprise number")
+
+
+class RetainRequest(Explained):
+    """An application of the retention classes."""
+
+    dry: bool = Field(False, description="only count")
+
+
+class ExportRequest(Explained):
+    """A range of the log: by index, or by the time its records were made."""
+
+    start: int = Field(0, ge=0)
+    stop: int | None = Field(None, ge=0)
+    since: Moment = None
+    until: Moment = None
+
+
+class RetireRequest(Explained):
+    """A key to be forgotten."""
+
+    key_id: str = Field(max_length=128, examples=["details-1"])
+
+
+class HoldView(BaseModel):
+    """A legal hold."""
+
+    hold: str
+    kind: str
+    value: str
+    why: str
+    who: str
+    since: datetime | None
+    until: datetime | None
+    placed: datetime | None
+    lifted: datetime | None
+
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> HoldView:
+        """The view of a hold as plain data."""
+        times = {name: _moment(row[name]) for name in ("until", "placed", "lifted")}
+        return cls(**{**row, **times}, since=_moment(row["from"]))
+
+
+class WorkView(BaseModel):
+    """Long work: `done` of `total` details or exchanges."""
+
+    id: str
+    kind: str
+    state: str = Field(description="running, done or failed")
+    done: int
+    total: int
+    result: dict[str, Any]
+    error: str
+
+
+class PlanView(BaseModel):
+    """What to export: fetch these files below `/log`; the checkpoint is the one given here."""
+
+    origin: str
+    size: int
+    start: int
+    stop: int
+    keys: list[str]
+    checkpoint: str
+
+
+def _us(moment: datetime | None) -> int | None:
+    if moment is None:
+        return None
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    microseconds = int(aware.timestamp()) * 1_000_000 + aware.microsecond
+    if microseconds < 0:
+        raise InvalidRequest("the journal has nothing of before 1970", reason="time-early")
+    return microseconds
+
+
+def _moment(time_us: int | None) -> datetime | None:
+    return None if time_us is None else datetime.fromtimestamp(time_us / 1e6, UTC)
+
+
+@router.post("/journal/holds", status_code=201)
+async def place_hold(wanted: HoldRequest, bus: Services) -> HoldView:
+    """Place a legal hold: what it covers is neither deleted nor erased."""
+    row = await bus.stewardship.place(
+        wanted.reading(), wanted.kind, wanted.value, _us(wanted.since), _us(wanted.until)
+    )
+    return HoldView.of(row)
+
+
+@router.post("/journal/holds/list")
+async def list_holds(wanted: HoldsRequest, bus: Services) -> list[HoldView]:
+    """The legal holds in force, newest first; looking at them is recorded."""
+    return [HoldView.of(row) for row in await bus.stewardship.held(wanted.reading(), all_=wanted.all)]
+
+
+@router.post("/journal/holds/{hold_id}/lift")
+async def lift_hold(hold_id: str, wanted: Explained, bus: Services) -> HoldView:
+    """Lift a legal hold."""
+    return HoldView.of(await bus.stewardship.lift(wanted.reading(), hold_id))
+
+
+@router.post("/journal/erase", status_code=202, description=f"Erasing one subject's details {_JOBS}.")
+async def erase(wanted: EraseRequest, bus: Services) -> WorkView:
+    """Erase one subject's details."""
+    return WorkView(**(await bus.stewardship.erase(wanted.reading(), wanted.subject)).row())
+
+
+@router.post("/journal/retain", status_code=202, description=f"Deleting what has expired {_JOBS}.")
+async def retain(wanted: RetainRequest, bus: Services) -> WorkView:
+    """Apply the retention classes now."""
+    return WorkView(**(await bus.stewardship.retain(dry=wanted.dry)).row())
+
+
+@router.post(
+    "/journal/rekey", status_code=202, description=f"Moving everything under the current keys {_JOBS}."
+)
+async def rekey(wanted: Explained, bus: Services) -> WorkView:
+    """Replace the keys of what is there already."""
+    return WorkView(**(await bus.stewardship.rekey(wanted.reading())).row())
+
+
+@router.get("/journal/work/{work_id}")
+async def work(work_id: str, bus: Services) -> WorkView:
+    """How far long work is."""
+    return WorkView(**bus.stewardship.jobs.get(work_id).row())
+
+
+@router.post("/journal/export")
+async def export(wanted: ExportRequest, bus: Services) -> PlanView:
+    """What to fetch for an archive of a range of the log; recorded."""
+    plan = await bus.stewardship.export(
+        wanted.reading(), wanted.start, wanted.stop, _us(wanted.since), _us(wanted.until)
+    )
+    span = plan.range
+    return PlanView(
+        origin=span.origin, size=span.size, start=span.start, stop=span.stop, keys=list(span.keys),
+        checkpoint=plan.checkpoint.decode(),
+    )  # fmt: skip
+
+
+@router.post("/keyring/retire", status_code=204)
+async def retire(wanted: RetireRequest, bus: Services) -> None:
+    """Let the database forget a key that nothing needs; take it out of the key file afterwards."""
+    try:
+        await bus.stewardship.retire(wanted.reading(), wanted.key_id)
+    except KeyringError as error:
+        raise InvalidRequest(str(error), reason="key-unknown") from error
