@@ -16,7 +16,7 @@ from integrator.foundations import Foundations
 from integrator.gateway.credentials import new_key
 from integrator.journal import commands
 from integrator.journal.anchor import Anchor
-from integrator.journal.logkey import LogKey
+from integrator.journal.logkey import LogKey, verifiers
 from integrator.journal.search import Reader
 from integrator.journal.stewardship import Stewardship
 from integrator.operations.compilation import SiteRefusedError
@@ -137,7 +137,9 @@ class Control:
             return {"receipt": receipt.decode()}
         elif command == "key":
             log_key = LogKey.current(self._base.journal.origin, self._base.keyring)
-            return {"origin": log_key.origin, "key": str(log_key.verifier)}
+            known = verifiers(log_key.origin, self._base.keyring)
+            former = [str(one) for one in known if str(one) != str(log_key.verifier)]
+            return {"origin": log_key.origin, "key": str(log_key.verifier), "former": former}
         else:
             return await commands.check(
                 self._base.store, self._base.journal, anchor=self._anchor, actor=who, clock=self._now_us

@@ -116,10 +116,20 @@ def journal_receipt(
         err.print(f"{save}: check it with `integrator journal verify {save}`")
 
 
-@app.command("key", epilog="Example:  integrator journal key")
-def journal_key(var: VarOption = VAR) -> None:
+@app.command("key", epilog="Examples:  integrator journal key  ·  integrator journal key --former")
+def journal_key(
+    former: Annotated[bool, typer.Option("--former", help="Those of earlier rotations too.")] = False,
+    var: VarOption = VAR,
+) -> None:
     """Print the public key the log is signed with; give it to whoever verifies."""
-    sys.stdout.write(journal_call(var, "key", {}, "operator", "public key")["key"] + "\n")
+    keys = _own_keys(var)
+    sys.stdout.write("".join(f"{key}\n" for key in (keys if former else keys[:1])))
+
+
+def _own_keys(var: Path) -> list[str]:
+    """The verifier keys of this bus's log, the present one first."""
+    found = journal_call(var, "key", {}, "operator", "public key")
+    return [found["key"], *found["former"]]
 
 
 @app.command(
@@ -147,11 +157,7 @@ def journal_verify(
     """Check a log or a receipt from outside, trusting nothing but the key. No part of the bus is used."""
     from integrator.journal import verify
 
-    keys = (
-        key or []
-        if policy is not None
-        else key or [journal_call(var, "key", {}, "operator", "public key")["key"]]
-    )
+    keys = key or [] if policy is not None else key or _own_keys(var)
     given = [target, *(f"--key={text}" for text in keys), *(f"--earlier={path}" for path in earlier or [])]
     given += [f"--origin={origin}"] if origin else []
     given += [f"--policy={policy}"] if policy else []

@@ -10,6 +10,7 @@ import typer
 from integrator.commands.shared import (
     VAR,
     VarOption,
+    WhoOption,
     control_call,
     err,
     fail,
@@ -84,6 +85,58 @@ def keyring_add(
     except KeyringError as error:
         fail(str(error))
     out.print(f"{made}: back the key file up, then run `integrator keyring enrol`")
+
+
+@keyring_app.command("rotate", epilog="Example:  integrator keyring rotate details --var var")
+def keyring_rotate(
+    purpose: Annotated[str, typer.Argument(help="details, index, bodies, credentials or log.")],
+    var: VarOption = VAR,
+) -> None:
+    """Add a new key to this bus's key file, for all that is written from the next start on."""
+    from integrator.security.keyring import Keyring, KeyringError
+
+    try:
+        made = Keyring.add(_key_file(var), purpose)
+    except KeyringError as error:
+        fail(str(error))
+    out.print(f"{made} is the key for {purpose} from the next start on")
+    after = {
+        "details": "then move the old details under it: `integrator journal rekey`",
+        "index": "then make the old tags anew: `integrator journal rekey`",
+        "log": "then give auditors and witnesses what `integrator journal key` prints, and keep the old key: "
+        "old checkpoints are verified with it",
+    }.get(purpose, "the old one stays until nothing needs it: `integrator keyring retire` says")
+    err.print(f"back the key file up, `integrator keyring enrol`, restart the bus; {after}")
+
+
+@keyring_app.command(
+    "retire", epilog="Example:  integrator keyring retire details-1 --why 'replaced 2026-11'"
+)
+def keyring_retire(
+    key_id: Annotated[str, typer.Argument(help="The key's id.")],
+    why: Annotated[str, typer.Option("--why", help="Why; recorded.")],
+    who: WhoOption = "operator",
+    var: VarOption = VAR,
+) -> None:
+    """Take a key that nothing needs any more out of database and key file; refused while it is needed."""
+    from integrator.security.keyring import Keyring, KeyringError
+
+    control_call(var, "POST", "/api/keyring/retire", {"key_id": key_id, "who": who, "why": why})
+    try:
+        Keyring.remove(_key_file(var), key_id)
+    except KeyringError as error:
+        fail(f"the database has forgotten {key_id}, but: {error}")
+    out.print(f"{key_id} is retired: destroy its copies too; a running bus forgets it at its next start")
+
+
+def _key_file(var: Path) -> Path:
+    from integrator.foundations import Options
+    from integrator.site.settings import SettingsError, load_settings
+
+    try:
+        return Options.of(load_settings({"var": var})).key_file
+    except SettingsError as error:
+        fail(str(error))
 
 
 @keyring_app.command("enrol", epilog="Example:  integrator keyring enrol --var var")

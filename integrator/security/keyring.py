@@ -149,16 +149,22 @@ class Keyring:
             number += 1
         document = json.loads(path.read_text("utf-8"))
         key = _new_key(purpose, number)
-        temporary = path.with_name(path.name + ".new")
-        try:
-            temporary.unlink(missing_ok=True)
-            _write_new(temporary, [*document["keys"], key])
-            temporary.replace(path)
-        except OSError as error:
-            raise KeyringError(
-                f"the key file {path} cannot be changed ({error.strerror}): make its directory writable"
-            ) from error
+        _replace(path, [*document["keys"], key])
         return key["id"]
+
+    @classmethod
+    def remove(cls, path: Path, key_id: str) -> None:
+        """Take a key out of the file, whole or not at all, so that nobody can use it any more.
+
+        The caller has made sure that nothing needs it. Raises KeyringError for a key that is not there,
+        or the last of a purpose every key file has.
+        """
+        ring = cls.load(path)
+        gone = ring.get(key_id)
+        if gone.purpose in _FIRST and sum(key.purpose == gone.purpose for key in ring) == 1:
+            raise KeyringError(f"{key_id} is the only key for {gone.purpose}: add another first")
+        document = json.loads(path.read_text("utf-8"))
+        _replace(path, [key for key in document["keys"] if key["id"] != key_id])
 
     def current(self, purpose: str) -> Key:
         """The key new data is written with. Raises KeyringError where the file has none."""
@@ -194,6 +200,18 @@ class Keyring:
 def _new_key(purpose: str, number: int) -> dict[str, str]:
     secret = base64.b64encode(secrets.token_bytes(32)).decode()
     return {"id": f"{purpose}-{number}", "purpose": purpose, "secret": secret}
+
+
+def _replace(path: Path, keys: list[dict[str, str]]) -> None:
+    temporary = path.with_name(path.name + ".new")
+    try:
+        temporary.unlink(missing_ok=True)
+        _write_new(temporary, keys)
+        temporary.replace(path)
+    except OSError as error:
+        raise KeyringError(
+            f"the key file {path} cannot be changed ({error.strerror}): make its directory writable"
+        ) from error
 
 
 def _write_new(path: Path, keys: list[dict[str, str]]) -> None:
