@@ -93,9 +93,13 @@ class Aggregates:
         raises, NotRecorded, UnitRefused, NotCanonical or ValueError.
         """
         async with AsyncExitStack() as turns:
+            waited = False
             for turn in self._turns_of(work):
+                waited = waited or turn.locked()
                 await turns.enter_async_context(turn)
-            for _ in range(_TRIES):
+            if waited:  # the event before this one has changed the group
+                await work.again()
+            for number in range(_TRIES):
                 record, changes, records = self._unit(work, context, retention)
                 try:
                     await self._store.together(
@@ -106,7 +110,8 @@ class Aggregates:
                 except UnitConflict as error:
                     return error.conflict, record
                 except Stale:
-                    await asyncio.sleep(random.uniform(0, _PAUSE_SECONDS))  # noqa: S311 - it spreads, it hides nothing
+                    # Other processes are faster: their events are spread, the first time at no cost.
+                    await asyncio.sleep(random.uniform(0, _PAUSE_SECONDS) if number else 0)  # noqa: S311
                     await work.again()
                     continue
                 if work.completed:

@@ -33,11 +33,12 @@ def stored_record(row: Row) -> StoredRecord:
     return StoredRecord(*values)
 
 
-def compare_counts(counts: Sequence[int], expected: Sequence[int | None]) -> None:
-    """Raise Stale where a change moved another number of rows than it had to."""
-    for count, wanted in zip(counts, expected, strict=False):
-        if wanted is not None and count != wanted:
-            raise Stale("what the change was based on has changed meanwhile: read it again")
+def compare_count(count: int, place: int, expected: Sequence[int | None]) -> None:
+    """Raise Stale where a change moved another number of rows than it had to: at once, before the changes that
+    follow break a rule for the same reason."""
+    wanted = expected[place] if place < len(expected) else None
+    if wanted is not None and count != wanted:
+        raise Stale("what the change was based on has changed meanwhile: read it again")
 
 
 class CommonStore(ABC):

@@ -19,7 +19,7 @@ from integrator.store import failpoints, postgres_batch
 from integrator.store import statements as sql
 from integrator.store.api import Change, CheckpointRow, Row, StoreRefused, TileHash
 from integrator.store.batching import StoreLimits, Trouble
-from integrator.store.common import CommonStore, compare_counts
+from integrator.store.common import CommonStore, compare_count
 from integrator.store.postgres_link import Link, unavailable
 from integrator.store.postgres_writer import Writer, insert, insert_alone, refused, roll_back
 from integrator.store.schema import VERSION_QUERY, version_problem
@@ -113,8 +113,10 @@ class PostgresStore(CommonStore):
                 await connection.execute("BEGIN")
             else:
                 await insert_alone(connection, unit, self._process_id)
-            counts = [(await connection.execute(text.encode(), values)).rowcount for text, values in changes]
-            compare_counts(counts, expected)
+            counts: list[int] = []
+            for text, values in changes:
+                counts.append((await connection.execute(text.encode(), values)).rowcount)
+                compare_count(counts[-1], len(counts) - 1, expected)
             failpoints.hit("together-before")
             await connection.execute("COMMIT")
             return counts

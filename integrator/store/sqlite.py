@@ -16,7 +16,7 @@ from integrator.store import failpoints, sqlite_batch
 from integrator.store import statements as sql
 from integrator.store.api import Change, CheckpointRow, Row, StoreRefused, TileHash
 from integrator.store.batching import StoreLimits
-from integrator.store.common import CommonStore, compare_counts
+from integrator.store.common import CommonStore, compare_count
 from integrator.store.lockfile import LockFile
 from integrator.store.schema import VERSION_QUERY, version_problem
 from integrator.store.sqlite_writer import Writer, unavailable
@@ -135,8 +135,10 @@ class SqliteStore(CommonStore):
         writer = self._open_writer()
 
         def change(connection: sqlite3.Connection) -> list[int]:
-            counts = [connection.execute(_text(text), values).rowcount for text, values in changes]
-            compare_counts(counts, expected)
+            counts = []
+            for text, values in changes:
+                counts.append(connection.execute(_text(text), values).rowcount)
+                compare_count(counts[-1], len(counts) - 1, expected)
             if unit is not None:
                 writer.insert_alone(connection, unit)
             failpoints.hit("together-before")
