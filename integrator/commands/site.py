@@ -50,3 +50,35 @@ def schemas(site: SiteOption = HERE) -> None:
         fail(f"{error.filename} cannot be written ({error.strerror}): correct its owner or mode")
     for path in written:
         out.print(escape(str(path)))
+
+
+@site_app.command(
+    "register",
+    epilog="Examples:  integrator site register municipal/namur  ·  integrator site register municipal/namur "
+    "--format html --language nl > register.html",
+)
+def register(
+    party: Annotated[str, typer.Argument(help="The party, like municipal/namur.")],
+    site: SiteOption = HERE,
+    format_: Annotated[str, typer.Option("--format", help="json, csv or html.")] = "json",
+    language: Annotated[str, typer.Option("--language", help="fr, nl, de or en.")] = "fr",
+) -> None:
+    """Print the register of processing of one party (GDPR, article 30), made from the site."""
+    from integrator.authoring import processing
+    from integrator.site.compile import compile_site
+    from integrator.site.compiled import CompiledSite
+    from integrator.site.problems import SiteError, did_you_mean
+
+    forms = {"json": processing.as_json, "csv": processing.as_csv, "html": processing.as_html}
+    if format_ not in forms:
+        fail(f"--format {format_}: write json, csv or html", 2)
+    if language not in processing.LANGUAGES:
+        fail(f"--language {language}: write fr, nl, de or en", 2)
+    try:
+        compiled = CompiledSite.from_plain(compile_site(site))
+        found = processing.register(compiled, party, language)
+    except SiteError:
+        fail(f"the site has mistakes: integrator check --site {site} shows them")
+    except processing.UnknownPartyError as error:
+        fail(f"{error}: {did_you_mean(party, compiled.parties, 'describe it under parties/')}")
+    sys.stdout.write(forms[format_](found))
