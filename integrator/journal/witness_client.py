@@ -18,6 +18,7 @@ from integrator.journal.note import NoteError, Verifier
 from integrator.journal.policy import Policy, Witness
 from integrator.journal.tree import TreeBroken
 from integrator.journal.witnessing import AddCheckpoint
+from integrator.store import failpoints
 from integrator.store.api import CheckpointRow, Store
 from integrator.store.units import StoreUnavailable
 from integrator.store.witnesses import CosignatureRow, Cosignatures
@@ -141,6 +142,7 @@ class WitnessClient:
         if found is None:
             raise NoteError("its answer has no cosignature of its key")
         line = found.signature.line().encode()
+        failpoints.hit("cosigned-before")
         await self._kept.add(CosignatureRow(row.size, witness.key.public_key, found.time_s, line))
 
 

@@ -21,6 +21,7 @@ from integrator.journal import note, witnessing
 from integrator.journal.cosignature import Cosigner, with_signatures
 from integrator.journal.note import Verifier
 from integrator.journal.witnessing import REQUEST_BYTES_MAX, SIZE_TYPE, Refusal, Seen
+from integrator.store import failpoints
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -69,7 +70,9 @@ class Witness:
                 "DO UPDATE SET size = excluded.size, root = excluded.root, checkpoint = excluded.checkpoint",
                 (said.origin, said.size, said.root, kept),
             )
+            failpoints.hit("witness-before")
             self._database.execute("COMMIT")
+            failpoints.hit("witness-after")
         except BaseException:
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")

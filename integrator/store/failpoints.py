@@ -20,6 +20,9 @@ POINTS = (
     "anchor-after",  # the checkpoint is signed and anchored, not yet published
     "publish-before",
     "publish-after",  # published, nobody has been told
+    "witness-before",  # of a witness: what it has seen now is not committed
+    "witness-after",  # committed, not answered
+    "cosigned-before",  # the witness has answered, its cosignature is not kept
 )
 """In the order in which a record meets them."""
 

@@ -51,7 +51,7 @@ def witnessed(store: Store, directory: Path) -> tuple[Witness, Callable[[int], A
             kind = witnessing.SIZE_TYPE if refusal.size is not None else "text/plain"
             return Reply(refusal.status, kind, str(refusal).encode())
 
-    client = WitnessClient(store, POLICY, ORIGIN, fetch, now_us=now_us, sealing=lambda: True)
+    client = WitnessClient(store, POLICY, ORIGIN, fetch, sealing=lambda: True)
 
     async def ask(seen: int) -> int:
         row = await store.last_checkpoint()

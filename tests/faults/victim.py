@@ -58,7 +58,6 @@ async def live(round_: Round) -> None:
         while not await sealer.prepare():  # noqa: ASYNC110
             await asyncio.sleep(0)
     _, ask = witnessed(store, directory)
-    asked = 0
     out = os.open(round_.acknowledged, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     async def client(number: int) -> None:
@@ -71,13 +70,21 @@ async def live(round_: Round) -> None:
                 await store.commit(Unit(rows))
             os.write(out, "".join(f"{row.record_id.hex()}\n" for row in rows).encode())
 
+    async def watched(size: int = 0) -> None:
+        while True:
+            size = await ask(size)
+            await asyncio.sleep(0.002)
+
+    async def in_the_log() -> None:
+        while True:
+            await sealer.seal_pending()
+            await asyncio.sleep(0)
+
     async with asyncio.TaskGroup() as tasks:
         for number in range(CLIENTS):
             tasks.create_task(client(number))
-        while True:
-            await sealer.seal_pending()
-            asked = await ask(asked)
-            await asyncio.sleep(0)
+        tasks.create_task(watched())
+        tasks.create_task(in_the_log())
 
 
 def _child(round_: Round) -> None:
