@@ -30,6 +30,8 @@ from integrator.exchange import Exchange, Message
 
 Predicate = Callable[[Exchange], bool]
 _REDELIVERED, _COUNTER, _MOST = "CamelRedelivered", "CamelRedeliveryCounter", "CamelRedeliveryMaxCounter"
+REDELIVERY = (_REDELIVERED, _COUNTER, _MOST)
+"""The headers by which steps see that they are tried again."""
 _FAILURE = ("CamelFailureRouteId", "CamelFailureEndpoint", "CamelExceptionCaught")
 
 
@@ -116,7 +118,8 @@ class Guard:
     ) -> None:
         """Deal with what a step raised. Returns where the route goes on; raises what is left, or RouteStop."""
         trail: Trail = exchange.history[0]
-        attempt = 0
+        counted = exchange.message.headers.get(_COUNTER)  # an outer handler's count goes on, as in Camel
+        attempt = counted if isinstance(counted, int) and self.redelivers else 0
         while True:
             error = failed_at(exchange, error, step.where, OPEN)
             policy = self.policy(exchange, error)
@@ -269,6 +272,7 @@ def block(steps: Iterable[Step], guard: Guard) -> Block:
                 properties = exchange.properties
                 kept = {name: properties[name] for name in _FAILURE[:2] if name in properties}
                 error = failed_at(exchange, error, step.where, OPEN)
+                properties["CamelFailureRouteId"] = step.where.route
                 await guard.take(exchange, error, step, before, kept)
 
     return Block(run_guarded, waits=True)

@@ -70,7 +70,7 @@ def route(name: str, *steps: str) -> str:
     [
         ("to: direct:a",),
         ("log: x", "to: 'direct://a?block=false'"),
-        ("wireTap: direct:a",),
+        ("wireTap: {uri: 'direct:a'}",),
         ("enrich: {constant: 'direct:a'}",),
         ("pipeline: {steps: [{to: direct:a}]}",),
         ("multicast: {steps: [{to: direct:a}, {log: x}]}",),

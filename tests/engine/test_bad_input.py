@@ -66,7 +66,7 @@ async def test_a_message_that_does_not_fit(step: str, body: str, java_class: str
          {"turns": 20, "routes_entered": 40}),
         (route("recipientList: {constant: 'direct:start,direct:start'}"), {"children": 100}),
         (route("multicast: {steps: [{to: direct:start}, {to: direct:start}]}"), {"children": 100}),
-        (route("wireTap: direct:start"), {"children": 100}),
+        (route("wireTap: {uri: 'direct:start'}"), {"children": 100}),
         (route("enrich: {constant: 'direct:start'}"), {"children": 100}),
         (route("to: 'seda:b?waitForTaskToComplete=Never'")
          + route("to: 'seda:b?waitForTaskToComplete=Never'", "seda:b", "b"), {"children": 100}),

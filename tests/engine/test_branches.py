@@ -145,7 +145,7 @@ def test_cancelling_an_exchange_cancels_its_children() -> None:
             ended.append(True)
 
     async def work() -> None:
-        text = route("wireTap: direct:slow\nsplit: {simple: '${body}', parallelProcessing: true, steps: [{to: direct:slow}]}") + route("delay: {constant: '5'}", "direct:slow", "slow")  # fmt: skip
+        text = route("wireTap: {uri: 'direct:slow'}\nsplit: {simple: '${body}', parallelProcessing: true, steps: [{to: direct:slow}]}") + route("delay: {constant: '5'}", "direct:slow", "slow")  # fmt: skip
         task = asyncio.ensure_future(run(text, exchange("a,b"), Services(sleep=sleep)))
         await asyncio.sleep(0.01)
         task.cancel()
@@ -258,7 +258,7 @@ async def test_enrich_into_a_variable() -> None:
 
 async def test_the_exchange_ends_after_its_taps() -> None:
     mocks = Mocks()
-    text = route("wireTap: direct:t\nsetBody: {constant: after}") + route(
+    text = route("wireTap: {uri: 'direct:t'}\nsetBody: {constant: after}") + route(
         f"delay: {{constant: '20'}}\nto: mock:t\n{BOOM}", "direct:t", "t"
     )
     done = await run(text, exchange("x"), Services(mocks=mocks, sleep=lambda _seconds: asyncio.sleep(0)))
@@ -268,7 +268,7 @@ async def test_the_exchange_ends_after_its_taps() -> None:
 
 
 async def test_taps_are_bounded() -> None:
-    text = route("loop: {constant: '5', steps: [{wireTap: direct:t}]}") + route(
+    text = route("loop: {constant: '5', steps: [{wireTap: {uri: 'direct:t'}}]}") + route(
         "delay: {constant: '1'}", "direct:t", "t"
     )
     done = await run(text, exchange("x"), Services(waiting=3, sleep=lambda _seconds: asyncio.sleep(0)))
@@ -363,7 +363,7 @@ async def test_converting() -> None:
         ("multicast: {onPrepare: '#p', steps: [{log: x}]}", "not-yet"),
         ("wireTap: {}", "missing-option"),
         ("wireTap: {uri: direct:a, onPrepare: '#p'}", "not-yet"),
-        ("wireTap: smtp://x", "not-yet"),
+        ("wireTap: {uri: 'smtp://x'}", "not-yet"),
         ("loop: {steps: [{log: x}]}", "expression-missing"),
         ("recipientList: {simple: a, strategyRef: b}", "unknown-option"),
         ("to: seda:x?nosuch=1", "unknown-endpoint-option"),

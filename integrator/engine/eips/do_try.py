@@ -13,6 +13,7 @@ from integrator.engine.spec import Option, Spec
 from integrator.engine.steps import Block, RouteStop, Run, block, nothing
 from integrator.exchange import Exchange
 
+UNGUARDED = True  # what no handler takes passes the route's error handler by, as in Camel
 _STEPS = Option("steps", "What is done.", type="steps")
 SPEC = Spec(
     "eip",
@@ -63,7 +64,7 @@ def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
     ]
     last = Node.of(FINALLY, node.options.get("doFinally"), f"{node.pointer}/doFinally", node.scope)
     final = last.guarded_by_nobody() if last and node.options.get("doFinally") is not None else block(())
-    return _run(body, tuple(catches), final)
+    return _run(body, tuple(catches), final, node.scope.route)
 
 
 def _catch(node: Node, value: Any, pointer: str) -> _Catch | None:
@@ -93,7 +94,7 @@ async def _call(body: Block, exchange: Exchange) -> None:
         body.run(exchange)
 
 
-def _run(body: Block, catches: tuple[_Catch, ...], final: Block) -> Callable[[Exchange], Any]:
+def _run(body: Block, catches: tuple[_Catch, ...], final: Block, route: str) -> Callable[[Exchange], Any]:
     async def do_try(exchange: Exchange) -> None:
         error: Exception | None = None
         handled = False
@@ -109,7 +110,7 @@ def _run(body: Block, catches: tuple[_Catch, ...], final: Block) -> Callable[[Ex
         except Exception as raised:  # every exception is offered to the handlers
             error = raised
         if error is not None:
-            error = await _handle(exchange, error, catches)
+            error = await _handle(exchange, error, catches, route)
         if final.run is not nothing:
             error = await _finally(final, exchange, error)
         for name in _DURING if error is None else ("CamelExceptionHandled", "TryRouteBlock"):
@@ -137,7 +138,9 @@ async def _finally(final: Block, exchange: Exchange, error: Exception | None) ->
     return error
 
 
-async def _handle(exchange: Exchange, error: Exception, catches: tuple[_Catch, ...]) -> Exception | None:
+async def _handle(
+    exchange: Exchange, error: Exception, catches: tuple[_Catch, ...], route: str
+) -> Exception | None:
     """Run the first handler that matches; the exception that is left, if any."""
     properties = exchange.properties
     properties["CamelExceptionCaught"] = error
@@ -146,6 +149,8 @@ async def _handle(exchange: Exchange, error: Exception, catches: tuple[_Catch, .
     for catch in catches:
         if exceptions.matches(error, catch.classes) and (catch.when is None or catch.when(exchange)):
             properties["CamelExceptionHandled"] = True
+            properties.setdefault("CamelFailureEndpoint", exchange.history[0].endpoint)
+            properties["CamelFailureRouteId"] = route
             try:
                 await _call(catch.body, exchange)
             except Exception as again:  # what a handler throws replaces the first exception

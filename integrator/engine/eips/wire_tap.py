@@ -38,7 +38,6 @@ SPEC = Spec(
         Option("onPrepare", "Not in the embedded engine: needs a Java bean."),
         Option("variableReceive", "Not in the embedded engine: there is no answer."),
     ),
-    text="uri",
 )
 
 
