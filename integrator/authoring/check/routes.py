@@ -25,6 +25,7 @@ _ENGINE_SAYS_TOO = {"not-yet", "unknown-component", "consumer", "unknown-endpoin
 
 _ENGINE = {
     "bean": "A step names a bean that the file has not, or of a class that the engine has not.",
+    "completion-missing": "An aggregate says nothing of when a group is complete: its steps would never run.",
     "consumer": "Routes of the embedded engine do not start from this component.",
     "bean-code": "The Python functions beside a route do what they must not do.",
     "data-format": "`marshal` and `unmarshal` name exactly one data format.",
