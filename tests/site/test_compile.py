@@ -196,3 +196,27 @@ def test_imports_from_the_network_are_not_followed():
     text = '<xs:import schemaLocation="http://x.example/a.xsd"/><xs:include schemaLocation="./b.xsd"/>'
     assert list(imported_files("schemas/c.xsd", text)) == ["schemas/b.xsd"]
     assert list(imported_files("schemas/c.wsdl", WSDL)) == []
+
+
+def test_route_files_that_no_flow_names_come_along_with_their_functions(tmp_path):
+    files, _places = edited()
+    files["routes/regional/shared.camel.yaml"] = (
+        "- routeTemplate: {id: t, from: {uri: 'direct:{{n}}', steps: []}}\n"
+    )
+    files["routes/regional/notify.beans.py"] = "def twice(body):\n    return body * 2\n"
+    site = CompiledSite.from_plain(json.loads(json.dumps(compile_site(write(tmp_path, files)))))
+    assert [(route.file, route.code) for route in site.routes] == [("routes/regional/shared.camel.yaml", "")]
+    assert site.routes[0].documents[0]["routeTemplate"]["id"] == "t"
+    assert site.routes[0].lines["/0/routeTemplate"] == 1
+    assert site.flows["notify"].route.code.startswith("def twice")
+    assert site.flows["lookup"].route.code == ""
+
+
+def test_style_sheets_of_shared_routes_come_along(tmp_path):
+    files, _places = edited()
+    files["routes/regional/shared.camel.yaml"] = (
+        "- route: {id: s, from: {uri: 'direct:s', steps: [{to: 'xslt:schemas/a.xsl'}]}}\n"
+    )
+    files["schemas/a.xsl"] = "<a/>"
+    site = CompiledSite.from_plain(json.loads(json.dumps(compile_site(write(tmp_path, files)))))
+    assert site.texts["schemas/a.xsl"] == "<a/>"
