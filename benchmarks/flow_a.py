@@ -61,16 +61,25 @@ class System:
 class Bus:
     """A bus of one worker on its own port. The first start compiles the site; the second is measured."""
 
-    def __init__(self, name: str, directory: Path, site: Path, provider: int, *services: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        directory: Path,
+        site: Path,
+        provider: int,
+        *services: str,
+        module: str = "integrator.cli",
+    ) -> None:
         self.name, self.var, self.port = name, directory / f"var-{name}", free_port()
         self.figures: dict[str, float] = {}
         self._environment = {
             **os.environ,
             "BCED_PERSON_URL": f"http://127.0.0.1:{provider}/person",
             "PERMIT_PLATFORM_URL": f"http://127.0.0.1:{provider}/",
+            "PERMIT_DROP_DIR": str(self.var.absolute() / "drop"),
         }
         self._command = [
-            *(sys.executable, "-m", "integrator.cli", "run", "--log-level", "error"),
+            *(sys.executable, "-m", module, "run", "--log-level", "error"),
             *("--site", str(site), "--var", str(self.var), "--port", str(self.port), *services),
         ]
         if services:
