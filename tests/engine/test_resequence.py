@@ -140,7 +140,6 @@ def test_what_waits_is_bounded() -> None:
 @pytest.mark.parametrize(
     ("config", "rule"),
     [
-        ("batchConfig: {}, streamConfig: {}", "option-value"),
         ("batchConfig: {batchSize: many}", "option-type"),
         ("batchConfig: {batchTimeout: soon}", "option-type"),
         ("batchConfig: {size: 1}", "unknown-option"),

@@ -24,7 +24,7 @@ SPEC = Spec(
     options=(
         Option("steps", "What is done with each message, in order.", type="steps"),
         Option("batchConfig", "Batches: the default.", type="object"),
-        Option("streamConfig", "A stream.", type="object"),
+        Option("streamConfig", "A stream; it counts where both are given, as in Camel.", type="object"),
     ),
     expression=True,
 )
@@ -62,9 +62,6 @@ def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
     value, body = node.expression(), node.steps()
     services, closing = node.scope.services, node.scope.program.closing
     if node.options.get("streamConfig") is not None:
-        if node.options.get("batchConfig") is not None:
-            node.problem("/batchConfig", "option-value", "batchConfig and streamConfig exclude each other",
-                         "Keep one of them.")  # fmt: skip
         part = Node.of(STREAM, node.options.get("streamConfig"), f"{node.pointer}/streamConfig", node.scope)
         if part is None:
             return lambda _exchange: None
