@@ -58,6 +58,9 @@ class JavaIterator:
     def __iter__(self) -> Iterator[Any]:
         return self._items
 
+    def __str__(self) -> str:
+        return f"{self.java_class}@{id(self):x}"
+
 
 class JavaMessage:
     """An org.apache.camel.Message as an element of a collection: a body with headers of its own."""

@@ -54,7 +54,7 @@ def compile(node: Node, uri: Uri) -> Run:  # noqa: A001 - every part has this fu
         message = exchange.message
         if message.body is None and not needed:
             return
-        tree = _tree(exchange)
+        tree = tree_of(exchange)
         values = ((name, to_text(message.headers.get(name))) for name in names)
         given: dict[str, Any] = {name: sheet.strparam(value) for name, value in values if value is not None}
         try:
@@ -67,9 +67,13 @@ def compile(node: Node, uri: Uri) -> Run:  # noqa: A001 - every part has this fu
     return transform
 
 
-def _tree(exchange: Exchange) -> etree._Element:
+def tree_of(exchange: Exchange) -> etree._Element:
+    """The body as XML. Raises JavaException as xslt: does."""
     if exchange.message.body is None:
-        raise failure(CAMEL + "ExpectedBodyTypeException", "Could not extract IN message body as XML source")
+        raise failure(
+            CAMEL + "ExpectedBodyTypeException",
+            "Could not extract IN message body as type: interface javax.xml.transform.Source body is: null",
+        )
     try:
         return exchange.message.as_xml()
     except IntegratorError as error:
