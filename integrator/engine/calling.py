@@ -40,6 +40,13 @@ def function(node: Node, name: str, option: str) -> Function | None:
     return found
 
 
+def hook(node: Node, option: str) -> Expression | None:
+    """The function that an option names, called with what it asks for; None where the option is not there."""
+    name = node.text(option)
+    found = function(node, name, option) if name else None
+    return invocation(node, found, None, option) if found else None
+
+
 def invocation(node: Node, found: Function, arguments: str | None, option: str) -> Expression:
     """What calls the function for an exchange. `arguments` is the text between the brackets of a method."""
     call = found.call

@@ -57,6 +57,19 @@ class Redelivery:
 
 
 @dataclass(frozen=True, slots=True)
+class Hooks:
+    """Functions of the site that an error handler calls: at each error, before each redelivery, before failures go on.
+
+    What they raise replaces the error.
+    """
+
+    occurred: Run | None = None
+    redelivering: Run | None = None
+    preparing: Run | None = None
+    retry_while: Predicate | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """One onException. `original` is "", "message" or "body"."""
 
@@ -68,6 +81,7 @@ class Policy:
     continued: Predicate | None = None
     retry_while: Predicate | None = None
     original: str = ""
+    hooks: Hooks = Hooks()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +103,14 @@ class Guard:
     redelivery: Redelivery
     dead_letter: DeadLetter | None = None
     originals: bool = False
+    hooks: Hooks = Hooks()
 
     @property
     def redelivers(self) -> bool:
         """Whether a step may be tried again, so that its input has to be kept."""
         return bool(
             self.redelivery.maximum
+            or self.hooks.retry_while
             or any(policy.redelivery.maximum or policy.retry_while for policy in self.policies)
         )
 
@@ -124,10 +140,12 @@ class Guard:
             error = failed_at(exchange, error, step.where, OPEN)
             policy = self.policy(exchange, error)
             attempt += 1
+            self._hook(exchange, policy, "occurred")
             if before is None or not self._tries_again(policy, attempt, exchange, before):
                 break
             await self._wait(policy, attempt)
             self._prepare(exchange, before, policy, attempt)
+            self._hook(exchange, policy, "redelivering")
             try:
                 await call(step.run, step.waits, exchange)
             except Exception as again:
@@ -140,6 +158,16 @@ class Guard:
             exchange.properties.update(kept)
             return
         await self._exhausted(exchange, error, policy, attempt - 1)
+
+    def _hook(self, exchange: Exchange, policy: Policy | None, name: str) -> None:
+        """Call a function of the site: the policy's own, else that of the error handler."""
+        run = (getattr(policy.hooks, name) if policy else None) or getattr(self.hooks, name)
+        if run is not None:
+            try:
+                run(exchange)
+            except Exception as again:
+                exchange.history[0].failed = exchange.history[0].exhausted = again
+                raise
 
     def _redelivery(self, policy: Policy | None) -> Redelivery:
         return policy.redelivery if policy else self.redelivery
@@ -154,6 +182,9 @@ class Guard:
         if policy is not None and policy.retry_while is not None:
             self._count(exchange.message, attempt, redelivery.maximum)
             return policy.retry_while(exchange)
+        if policy is None and self.hooks.retry_while is not None:
+            self._count(exchange.message, attempt, redelivery.maximum)
+            return self.hooks.retry_while(exchange)
         return redelivery.maximum < 0 or attempt <= redelivery.maximum
 
     async def _wait(self, policy: Policy | None, attempt: int) -> None:
@@ -186,6 +217,8 @@ class Guard:
             exchange.rollback_only = False
         elif policy is not None or attempts:
             self._count(exchange.message, attempts, self._redelivery(policy).maximum)
+        if dead is not None or (policy is not None and policy.body is not None):
+            self._hook(exchange, policy, "preparing")
         if dead is not None and not goes_on:
             await self._bury(exchange, dead)
         elif policy is not None and policy.body is not None:

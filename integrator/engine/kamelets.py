@@ -86,7 +86,7 @@ def _handler(node: Node) -> int | Guard:
     if node.scope.program.making or "noErrorHandler=true" in node.text("uri"):
         return QUIET
     if isinstance(handler, Guard):
-        return Guard(handler.services, (), handler.redelivery, handler.dead_letter, handler.originals)
+        return replace(handler, policies=())
     return FINAL if handler == FINAL else QUIET
 
 

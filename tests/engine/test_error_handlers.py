@@ -96,14 +96,16 @@ async def test_errors_of_the_sender_are_handled_by_class() -> None:
     assert isinstance(done.exception, ProviderTimeout)
 
 
-async def test_errors_inside_do_try_are_its_own_until_they_leave_it() -> None:
+async def test_errors_of_a_do_try_pass_the_error_handler_of_its_route_by() -> None:
     text = "- onException: {exception: [java.lang.Exception], handled: {constant: 'true'}, steps: [{setBody: {constant: H}}]}\n"
     caught = route(
         f"doTry: {{steps: [{{{BOOM}}}], doCatch: [{{{IO}, steps: [{{setBody: {{constant: C}}}}]}}]}}"
     )
     assert (await run(text + caught, exchange("x"))).message.body == "C"
     other = caught.replace(IO, "exception: [java.lang.Error]")
-    assert (await run(text + other, exchange("x"))).message.body == "H"
+    done = await run(text + other, exchange("x"))
+    assert done.message.body == "x"
+    assert class_of(done.exception) == "java.io.IOException"
     inner = route(
         "doTry: {steps: [{to: direct:sub}], doFinally: {steps: [{setHeader: {name: f, constant: '1'}}]}}\nsetBody: {constant: no}"
     )
@@ -192,7 +194,7 @@ async def test_completions_run_on_copies_and_their_failures_change_nothing() -> 
     ("text", "rule"),
     [
         ("- onException: {exception: [NotFound], steps: []}", "unknown-exception"),
-        (f"- onException: {{{IO}, onRedeliveryRef: '#x'}}", "not-yet"),
+        (f"- onException: {{{IO}, onRedeliveryRef: '#x'}}", "bean"),
         (f"- onException: {{{IO}, redeliveryPolicy: {{maximumRedeliveries: many}}}}", "option-type"),
         (f"- onException: {{{IO}, redeliveryPolicy: {{redeliveryDelay: soon}}}}", "option-type"),
         (f"- onException: {{{IO}, redeliveryPolicy: {{delayPattern: a}}}}", "option-type"),

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from integrator.engine import RouteErrors, RouteProblem, Services, check_routes, compile_routes
+from integrator.engine import Mocks, RouteErrors, RouteProblem, Services, check_routes, compile_routes
 from integrator.engine.exceptions import class_of, text_of
 from integrator.engine.site_code import MODULES, View
 from integrator.exchange import Exchange
@@ -194,3 +194,73 @@ def test_the_nearest_function_is_offered() -> None:
 def test_functions_are_flagged_as_not_portable() -> None:
     found = check_routes([replace(source(route("bean: upper")), code=CODE)])
     assert [problem.rule for problem in found] == ["bean-not-portable"]
+
+
+HOOKS = """
+def occurred(exchange):
+    exchange.set_property("occurred", (exchange.property("occurred") or 0) + 1)
+
+def redelivering(exchange):
+    exchange.headers["redelivered"] = str(exchange.headers["CamelRedeliveryCounter"])
+
+def preparing(exchange):
+    exchange.headers["prepared"] = "yes"
+
+def twice(headers):
+    return headers["CamelRedeliveryCounter"] <= 2
+
+def worse(exchange):
+    fail("java.lang.IllegalStateException", "worse")
+"""
+FAILING = """
+- route: {id: a, from: {uri: direct:start, steps: [{throwException: {exceptionType: java.io.IOException, message: x}}]}}
+"""
+
+
+async def hooked(text: str) -> tuple[Exchange, Mocks]:
+    mocks, given = Mocks(), exchange("x")
+    made = replace(source(text + FAILING), code=HOOKS)
+    await compile_routes([made], Services(mocks=mocks)).run("direct:start", given)
+    return given, mocks
+
+
+async def test_an_error_handler_calls_functions() -> None:
+    given, mocks = await hooked(
+        "- errorHandler: {deadLetterChannel: {deadLetterUri: mock:dead, onExceptionOccurredRef: occurred, "
+        "onRedeliveryRef: redelivering, onPrepareFailureRef: preparing, "
+        "redeliveryPolicy: {maximumRedeliveries: 2, redeliveryDelay: '0'}}}"
+    )
+    dead = mocks.received["mock:dead"][0]
+    assert dead.message.headers["prepared"] == "yes"
+    assert dead.message.headers["redelivered"] == "2"
+    assert given.properties["occurred"] == 3
+
+
+async def test_a_function_says_whether_to_try_again() -> None:
+    given, mocks = await hooked(
+        "- errorHandler: {deadLetterChannel: {deadLetterUri: mock:dead, retryWhileRef: twice, "
+        "onExceptionOccurredRef: occurred, redeliveryPolicy: {redeliveryDelay: '0'}}}"
+    )
+    assert len(mocks.received["mock:dead"]) == 1
+    assert given.properties["occurred"] == 3
+
+
+async def test_an_on_exception_calls_functions() -> None:
+    given, _ = await hooked(
+        "- onException: {exception: [java.io.IOException], handled: {constant: 'true'}, "
+        "onExceptionOccurredRef: occurred, onRedeliveryRef: redelivering, "
+        "redeliveryPolicy: {maximumRedeliveries: 1, redeliveryDelay: '0'}, steps: [{log: x}]}"
+    )
+    assert given.exception is None
+    assert given.properties["occurred"] == 2
+    assert given.message.headers["redelivered"] == "1"
+
+
+async def test_what_a_function_of_an_error_handler_raises_replaces_the_error() -> None:
+    given, _ = await hooked("- errorHandler: {defaultErrorHandler: {onExceptionOccurredRef: worse}}")
+    assert class_of(given.exception) == "java.lang.IllegalStateException"
+
+
+def test_functions_of_error_handlers_that_are_not_there() -> None:
+    text = "- errorHandler: {defaultErrorHandler: {onRedeliveryRef: nope}}" + FAILING
+    assert [problem.rule for problem in check_routes([source(text)])] == ["bean"]

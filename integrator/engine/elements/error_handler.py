@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from integrator.engine.calling import hook
 from integrator.engine.compiler import Node
 from integrator.engine.elements.on_exception import original
 from integrator.engine.elements.redelivery import redelivery
-from integrator.engine.guards import DeadLetter, Redelivery
+from integrator.engine.guards import DeadLetter, Hooks, Redelivery
+from integrator.engine.results import truth
 from integrator.engine.sending import endpoint, received
 from integrator.engine.spec import Option, Spec
 from integrator.engine.steps import is_waiting
 
-_REFS = ("executorServiceRef", "loggerRef", "onExceptionOccurredRef", "onPrepareFailureRef", "onRedeliveryRef",
-         "retryWhileRef")  # fmt: skip
+_REFS = ("executorServiceRef", "loggerRef")
 _POLICY = (
     Option("redeliveryPolicy", "How often and how late a failed step is tried again.", type="object"),
     Option("redeliveryPolicyRef", "A bean of Camel's class RedeliveryPolicy instead."),
@@ -21,6 +22,10 @@ _POLICY = (
     Option("useOriginalBody", "Takes the body as it came.", type="boolean", default=False),
     Option("level", "Accepted, without effect."),
     Option("logName", "Accepted, without effect."),
+    Option("onExceptionOccurredRef", "A function of the site, called at each error."),
+    Option("onRedeliveryRef", "A function of the site, called before each redelivery."),
+    Option("onPrepareFailureRef", "A function of the site, called before a failed message goes on."),
+    Option("retryWhileRef", "A function of the site: tries again as long as it says true."),
     *(Option(name, "Not in the embedded engine: needs a Java bean.") for name in _REFS),
 )
 SPEC = Spec(
@@ -56,13 +61,19 @@ NONE = Spec("part", "noErrorHandler", "Leaves errors to the caller.", "1.0", "no
 class Handler:
     """The compiled error handler: `quiet` is noErrorHandler."""
 
-    __slots__ = ("dead", "quiet", "redelivery")
+    __slots__ = ("dead", "hooks", "quiet", "redelivery")
 
     def __init__(
-        self, redelivery: Redelivery | None = None, dead: DeadLetter | None = None, *, quiet: bool = False
+        self,
+        redelivery: Redelivery | None = None,
+        dead: DeadLetter | None = None,
+        hooks: Hooks | None = None,
+        *,
+        quiet: bool = False,
     ) -> None:
         self.redelivery = redelivery or Redelivery()
         self.dead = dead
+        self.hooks = hooks or Hooks()
         self.quiet = quiet
 
 
@@ -91,7 +102,18 @@ def handler(node: Node) -> Handler:
     for ref in _REFS:
         if found.options.get(ref) is not None:
             found.problem(f"/{ref}", "not-yet", f"{ref} needs a Java bean", "Leave it out.")
-    return Handler(redelivery(found, Redelivery()), _dead(found) if name == "deadLetterChannel" else None)
+    dead = _dead(found) if name == "deadLetterChannel" else None
+    return Handler(redelivery(found, Redelivery()), dead, _hooks(found))
+
+
+def _hooks(node: Node) -> Hooks:
+    retry = hook(node, "retryWhileRef")
+    return Hooks(
+        hook(node, "onExceptionOccurredRef"),
+        hook(node, "onRedeliveryRef"),
+        hook(node, "onPrepareFailureRef"),
+        (lambda exchange: truth(retry(exchange))) if retry is not None else None,
+    )
 
 
 def _dead(node: Node) -> DeadLetter | None:

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from integrator.engine import exceptions
+from integrator.engine.calling import hook
 from integrator.engine.compiler import Node, Predicate
 from integrator.engine.elements.redelivery import redelivery
-from integrator.engine.guards import Policy, Redelivery
+from integrator.engine.guards import Hooks, Policy, Redelivery
 from integrator.engine.problems import did_you_mean
 from integrator.engine.spec import Option, Spec
 from integrator.engine.steps import OPEN, Block
 
-_BEANS = ("onExceptionOccurredRef", "onRedeliveryRef")
 SPEC = Spec(
     "element",
     "onException",
@@ -32,7 +32,8 @@ SPEC = Spec(
         Option("useOriginalBody", "Handles the body as it came, with the headers as they are.", type="boolean",
                default=False),
         Option("steps", "What is done.", type="steps"),
-        *(Option(name, "Not in the embedded engine: needs a Java bean.") for name in _BEANS),
+        Option("onExceptionOccurredRef", "A function of the site, called at each such error.", example="note"),
+        Option("onRedeliveryRef", "A function of the site, called before each redelivery.", example="note"),
     ),
 )  # fmt: skip
 PREDICATE = Spec("part", "predicate", "A predicate.", "1.0", "handled: {constant: 'true'}", expression=True)
@@ -59,9 +60,6 @@ def policy(node: Node, parent: Redelivery) -> Policy:
                 f"/exception/{index}", "unknown-exception", f"the engine knows no exception class {name}",
                 did_you_mean(name, exceptions.PARENTS),
             )  # fmt: skip
-    for name in _BEANS:
-        if node.options.get(name) is not None:
-            node.problem(f"/{name}", "not-yet", f"{name} needs a Java bean", "Leave it out.")
     has_steps = bool(node.options.get("steps"))
     body: Block | None = None
     if has_steps:
@@ -76,6 +74,7 @@ def policy(node: Node, parent: Redelivery) -> Policy:
         predicate(node, "continued"),
         predicate(node, "retryWhile"),
         original(node),
+        Hooks(hook(node, "onExceptionOccurredRef"), hook(node, "onRedeliveryRef")),
     )
 
 

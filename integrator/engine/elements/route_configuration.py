@@ -10,7 +10,7 @@ from integrator.engine.compiler import Node, Scope
 from integrator.engine.elements import error_handler, intercept, on_completion, on_exception
 from integrator.engine.elements.on_exception import SPEC as ON_EXCEPTION
 from integrator.engine.elements.route import holds
-from integrator.engine.guards import Guard
+from integrator.engine.guards import Guard, Hooks
 from integrator.engine.names import endpoint_pattern
 from integrator.engine.spec import Option, Spec
 from integrator.engine.steps import FINAL, QUIET
@@ -124,14 +124,16 @@ def _guard(scope: Scope, configurations: list[Configuration], handler: error_han
             node = Node.of(ON_EXCEPTION, value, pointer, _scope_of(one, scope))
             if node is not None:
                 policies.append(on_exception.policy(node, handler.redelivery))
-    if not policies and handler.dead is None and not handler.redelivery.maximum:
+    if not policies and handler.dead is None and not handler.redelivery.maximum and handler.hooks == Hooks():
         return
     # useOriginalMessage of onException switches the keeping of originals on, useOriginalBody does not; a dead
     # letter channel does with either.
     asked = any(policy.original == "message" for policy in policies)
     asked = asked or (handler.dead is not None and bool(handler.dead.original))
     scope.program.originals = scope.program.originals or asked
-    scope.handler = Guard(scope.services, tuple(policies), handler.redelivery, handler.dead, asked)
+    scope.handler = Guard(
+        scope.services, tuple(policies), handler.redelivery, handler.dead, asked, handler.hooks
+    )
 
 
 def starting(scope: Scope, configurations: list[Configuration]) -> list[Any]:
