@@ -56,6 +56,7 @@ from integrator.security import parsers
 from integrator.site.compiled import CompiledSite, RouteSource
 from integrator.site.content_hash import content_hash
 from integrator.store.mediation import Mediation
+from integrator.store.partitions import Partitions
 from integrator.store.units import StoreOverloaded, StoreUnavailable, Unit
 from integrator.telemetry import log
 from integrator.telemetry.metrics import Metrics
@@ -89,7 +90,10 @@ class Bus:
         self.sealer = Sealer(base.store, self.anchor, log_key, now_us, on_pass=self._sealed)
         self.witnesses = self._duty()
         self.stewardship = Stewardship(base.store, base.journal, now_us)
-        self.upkeep = Upkeep(base.store, base.journal, self.stewardship, now_us, self._classes)
+        self.upkeep = Upkeep(
+            base.store, base.journal, self.stewardship, now_us, self._classes,
+            partitions=None if self.options.single else Partitions(base.store),
+        )  # fmt: skip
         self._outbound: Outbound | None = None
         self._ways: list[AdapterWays] = []  # of the active site, the last, and of those that end
         self._retiring: set[asyncio.Task[None]] = set()

@@ -20,8 +20,10 @@ from integrator.journal.details import DetailsBroken
 from integrator.journal.holds import Held, Holds
 from integrator.journal.writer import Journal
 from integrator.security.keyring import Keyring, KeyringError
+from integrator.store import partitions
 from integrator.store import retention as sql
 from integrator.store.api import Change, Sql
+from integrator.store.partitions import Partitions
 from integrator.store.retention import DetailsRow, RetentionStore
 from integrator.store.units import Unit
 
@@ -78,25 +80,41 @@ class Retention:
                 periods.before_us(self._clock(), period)
                 await self._store.start(f"{_PREFIX}{period}")
 
-    async def apply(self, *, dry: bool = False, advance: Advance = silent) -> list[Applied]:
+    async def apply(
+        self, *, dry: bool = False, advance: Advance = silent, by_month: Partitions | None = None
+    ) -> list[Applied]:
         """Delete everything that has expired, class by class; `dry` only counts.
 
-        A hold that cannot be opened stops it. Raises KeyringError, StoreUnavailable.
+        With `by_month` the longest class goes a whole month at a time, up to a month late, unless
+        something is held. A hold that cannot be opened stops it. Raises KeyringError, StoreUnavailable.
         """
         held = await self._holds.held()
-        found = []
-        for name, progress in sorted((await self._store.progress()).items()):
-            if name.startswith(_PREFIX):
-                period = name.removeprefix(_PREFIX)
-                until_us = periods.before_us(self._clock(), period)
-                applied = Applied(period, until_us)
-                await self._apply(applied, progress.done, held, dry, advance)
-                found.append(applied)
-        return found
+        names = sorted(name for name in await self._store.progress() if name.startswith(_PREFIX))
+        classes = [Applied(name.removeprefix(_PREFIX), 0) for name in names]
+        for applied in classes:
+            applied.until_us = periods.before_us(self._clock(), applied.period)
+        longest = min(classes, key=lambda applied: applied.until_us, default=None)
+        for applied in classes:
+            before = periods.first_id(applied.until_us)
+            if applied is longest and by_month is not None and held.empty and not dry:
+                await self._drop_months(applied, by_month)
+                before = next(partitions.months(applied.until_us, 1)).start  # what no month took
+            await self._apply(applied, before, held, dry, advance)
+        return classes
 
-    async def _apply(self, applied: Applied, done: bytes, held: Held, dry: bool, advance: Advance) -> None:
+    async def _drop_months(self, applied: Applied, by_month: Partitions) -> None:
+        """Drop the months in which even the longest class has expired."""
+        for month in await by_month.expired(periods.first_id(applied.until_us)):
+            count = await by_month.count(month)
+            facts = {"class": applied.period, "deleted": count, "held": 0, "until": applied.until_us}
+            act = self._journal.act("retention-applied", "bus", facts, now_us=self._clock())
+            await by_month.drop(month, Unit([act]))
+            applied.deleted += count
+
+    async def _apply(self, applied: Applied, before: bytes, held: Held, dry: bool, advance: Advance) -> None:
+        done = (await self._store.progress())[f"{_PREFIX}{applied.period}"].done
         # Never the records this pass writes itself, however short the class.
-        before = min(periods.first_id(applied.until_us), uuid_utils.uuid7().bytes)
+        before = min(before, uuid_utils.uuid7().bytes)
         total, seen = await self._store.count(done, before), 0
         while rows := await self._store.details_after(done, before, PAGE):
             page = _sorted_out(rows, applied.period, held)

@@ -12,6 +12,7 @@ from integrator.journal.stewardship import Stewardship
 from integrator.journal.writer import Journal
 from integrator.security.keyring import KeyringError
 from integrator.store.api import Store
+from integrator.store.partitions import Partitions
 from integrator.store.units import StoreOverloaded, StoreUnavailable, UnitRefused
 from integrator.telemetry import log
 
@@ -32,8 +33,10 @@ class Upkeep:
         clock: Callable[[], int],
         classes: Callable[[], Iterable[str]],
         *,
+        partitions: Partitions | None = None,
         seconds: float = HOUR_SECONDS,
     ) -> None:
+        self._partitions = partitions
         self._store, self._journal, self._clock = store, journal, clock
         self._stewardship, self._classes, self._seconds = stewardship, classes, seconds
         self._wake = asyncio.Event()
@@ -58,7 +61,9 @@ class Upkeep:
         await self._stewardship.retention.know(self._classes())
         if not await self._store.lead(LEADS):
             return False
-        await self._stewardship.retention.apply()
+        if self._partitions is not None:
+            await self._partitions.make_ahead(self._clock())
+        await self._stewardship.retention.apply(by_month=self._partitions)
         if await Rekey(self._store, self._journal, self._clock).waiting():
             await self._stewardship.rekey(Reading("bus", "go on after a stop"))
         return True

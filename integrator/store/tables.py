@@ -103,6 +103,9 @@ Index(
     postgresql_where=text("type IN ('refused', 'failed', 'unanswered', 'dead-lettered')"),
 )
 
+BY_MONTH = "RANGE (record_id)"
+"""Details and tags are partitioned on PostgreSQL; `partitions.py` makes and drops the months."""
+
 details = Table(
     "details",
     metadata,
@@ -111,6 +114,7 @@ details = Table(
     _word("key_id"),
     _blob("sealed"),
     PrimaryKeyConstraint("record_id"),
+    postgresql_partition_by=BY_MONTH,
 )
 
 # A tag's HMAC falls anywhere in the index. SQLite writes whole pages, so there tags are written in runs
@@ -125,6 +129,7 @@ tag = Table(
     _word("index_key"),
     PrimaryKeyConstraint("run", "kind", "mac", "record_id"),
     sqlite_with_rowid=False,
+    postgresql_partition_by=BY_MONTH,
 )
 
 pending = Table(

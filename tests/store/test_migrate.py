@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from pathlib import Path
 
@@ -17,6 +18,12 @@ from integrator.store.migrate import current_version, migrate
 from integrator.store.schema import SCHEMA_VERSION
 from integrator.store.tables import metadata
 
+PARTITIONS = "SELECT inhrelid FROM pg_inherits"  # made and dropped by the bus, not by migrations
+
+
+def is_partition(name: str | None) -> bool:
+    return bool(name) and re.fullmatch(r"(details|tag)_(old|rest|\d{4}_\d{2})", str(name)) is not None
+
 
 def made_by(connection: Connection) -> set[tuple[object, ...]]:
     """Constraints and indexes as the database keeps them, which autogenerate does not compare."""
@@ -26,8 +33,10 @@ def made_by(connection: Connection) -> set[tuple[object, ...]]:
         query = (
             "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint "
             "WHERE connamespace = 'public'::regnamespace AND conname NOT LIKE 'alembic%' "
+            f"AND conrelid NOT IN ({PARTITIONS}) "
             "UNION ALL SELECT tablename, indexname, indexdef FROM pg_indexes "
-            "WHERE schemaname = 'public' AND tablename NOT LIKE 'alembic%'"
+            "WHERE schemaname = 'public' AND tablename NOT LIKE 'alembic%' "
+            f"AND (schemaname || '.' || tablename)::regclass NOT IN ({PARTITIONS})"
         )
     rows = connection.execute(text(query)).fetchall()
     return {(*row[:2], " ".join(str(row[2]).replace('"', "").split())) for row in rows}
@@ -37,7 +46,8 @@ def test_migrations_and_metadata_are_the_same(url: str, tmp_path: Path) -> None:
     engine = create_engine(locate(url, tmp_path).sqlalchemy_url())
     with engine.begin() as connection:
         migrated = made_by(connection)
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        seen = {"include_name": lambda name, kind, _: kind != "table" or not is_partition(name)}
+        assert compare_metadata(MigrationContext.configure(connection, opts=seen), metadata) == []
         metadata.drop_all(connection)
         metadata.create_all(connection)
         created = made_by(connection)

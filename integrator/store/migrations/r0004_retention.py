@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -23,6 +25,9 @@ def upgrade() -> None:
     _holds()
     _epochs()
     _vault()
+    if op.get_bind().dialect.name == "postgresql":
+        for table, key in (("details", "record_id"), ("tag", "run, kind, mac, record_id")):
+            _partition(table, key)
 
 
 def downgrade() -> None:
@@ -48,6 +53,28 @@ def _classes() -> None:
     bind = op.get_bind()
     for (kept,) in bind.execute(sa.select(details.c.retention).distinct()).fetchall():
         bind.execute(upkeep.insert().values(name=f"retention/{kept}", target="", done=b""))
+
+
+def _partition(table: str, key: str) -> None:
+    """Make a table partitioned by record id; what it holds becomes its first partition, as it is.
+
+    That one ends with this month: the bus makes the months to come.
+    """
+    now = datetime.now(UTC)
+    year, month = divmod(now.year * 12 + now.month, 12)
+    end = int(datetime(year, month + 1, 1, tzinfo=UTC).timestamp()) * 1_000
+    bound = (end.to_bytes(6, "big") + bytes(10)).hex()
+    op.execute(f"ALTER TABLE {table} RENAME TO {table}_old")
+    op.execute(f"ALTER INDEX {table}_pk RENAME TO {table}_old_pk")
+    op.execute(
+        f"CREATE TABLE {table} (LIKE {table}_old INCLUDING DEFAULTS INCLUDING CONSTRAINTS) "
+        "PARTITION BY RANGE (record_id)"
+    )
+    op.execute(f"ALTER TABLE {table} ADD CONSTRAINT {table}_pk PRIMARY KEY ({key})")
+    op.execute(
+        f"ALTER TABLE {table} ATTACH PARTITION {table}_old FOR VALUES FROM (MINVALUE) TO ('\\x{bound}')"
+    )
+    op.execute(f"CREATE TABLE {table}_rest PARTITION OF {table} DEFAULT")
 
 
 def _holds() -> None:
