@@ -6,12 +6,11 @@ step's own steps begin.
 
 from __future__ import annotations
 
-from typing import Any
-
 from integrator.engine import keeping
 from integrator.engine.aggregation import flagged_all, flagged_inclusive, unflagged
 from integrator.engine.aggregator import closed_key, scope_of
 from integrator.engine.children import child
+from integrator.engine.compiler import Node
 from integrator.engine.groups import DurableStep, GroupName, Groups, Input, Work
 from integrator.engine.program import Program
 from integrator.engine.services import Services
@@ -26,11 +25,21 @@ def is_of_event(exchange: Exchange) -> bool:
     return exchange.context is not None and exchange.context.kind == "event"
 
 
-def name_step(program: Program, route: str, given: Any) -> str:
-    """The id of an aggregate step: its route, and its own id or its place among the route's aggregates."""
-    counted = f"aggregates {route}"
-    number = program.shared[counted] = program.shared.get(counted, 0) + 1
-    return f"{route}/{given}" if isinstance(given, str) and given else f"{route}/aggregate{number}"
+def name_step(node: Node) -> str:
+    """The id of an aggregate step: its route, and its own id or its place among the route's aggregates.
+
+    The same step compiled twice has one id; notes a problem where two steps would share one.
+    """
+    scope, given = node.scope, node.options.get("id")
+    known: dict[tuple[str, str], str] = scope.program.shared.setdefault(f"aggregates {scope.route}", {})
+    place = (scope.source.file, node.pointer)
+    if place not in known:
+        name = given if isinstance(given, str) and given else f"aggregate{len(known) + 1}"
+        if name in known.values():
+            node.problem("/id", "option-value", f"two aggregates of the route {scope.route} have the id {name}",
+                         "Give each its own: it names the groups in the store.")  # fmt: skip
+        known[place] = name
+    return f"{scope.route}/{known[place]}"
 
 
 class Durable:

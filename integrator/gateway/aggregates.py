@@ -255,19 +255,26 @@ class Sweeper:
 
     async def run(self) -> None:
         """Sweep until cancelled."""
+        clock = asyncio.get_running_loop().time
+        look_for_left = clock()
         while True:
             await asyncio.sleep(self._every)
             with contextlib.suppress(StoreUnavailable, StoreOverloaded):  # the next time, then
                 await self.sweep()
+                if clock() >= look_for_left:
+                    look_for_left = clock() + self._left / 4
+                    await self.sweep_left()
 
     async def sweep(self) -> int:
         """Complete what is due; how many groups that were. Raises StoreUnavailable."""
-        done = 0
-        for row in await self._kept.due(self._now_us(), _SWEEP):
-            done += await self._complete(row, None)
+        due = await self._kept.due(self._now_us(), _SWEEP)
+        return sum([await self._complete(row, None) for row in due])
+
+    async def sweep_left(self) -> int:
+        """Complete the groups of steps that no route has any more. Raises StoreUnavailable."""
+        done, before = 0, self._now_us() - int(self._left * 1e6)
         for flow, step in await self._kept.steps():
             if SCHEME + step not in self._addresses(flow):
-                before = self._now_us() - int(self._left * 1e6)
                 for row in await self._kept.untouched(flow, step, before, _SWEEP):
                     done += await self._complete(row, "force")
         return done
@@ -285,6 +292,6 @@ class Sweeper:
                 known = self._runtime().flows.get(row.flow)
                 retention = known.flow.retention if known is not None else "P10Y"
                 return await self._aggregates.complete(group, complete, self._runtime().site.hash, retention)
-        except NotRecorded as error:
+        except Exception as error:  # one group must not keep the others from their end
             _LOG.error("group-not-completed", flow=row.flow, step=row.step, exc_info=error)
             return False

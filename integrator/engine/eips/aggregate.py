@@ -86,7 +86,7 @@ def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
     if groups is None:
         return work.process
     step = DurableStep(
-        name_step(scope.program, scope.route, node.options.get("id")), rules, how, services.conversions,
+        name_step(node), rules, how, services.conversions,
         services.groups_kept, services.group_bytes,
     )  # fmt: skip
     durable = Durable(step, body, services)
