@@ -476,7 +476,8 @@ class Source:
 
     def parts(self) -> Callable[[Exchange], Iterator[Any]] | None:
         """What draws the parts of a value one by one, for languages that can; None for others."""
-        if not hasattr(registry.LANGUAGES.find(self.language), "parts"):
+        module = registry.LANGUAGES.find(self.language)
+        if not hasattr(module, "parts") or not getattr(module, "draws", lambda _source: True)(self):
             return None
         found: Callable[[Exchange], Iterator[Any]] = self._compile("parts") or (lambda _exchange: iter(()))
         return found
@@ -500,10 +501,12 @@ def source(language: str, value: Any, pointer: str, scope: Scope) -> Source | No
             "Use one of: " + ", ".join(sorted(registry.LANGUAGES.names())) + ".",
         )  # fmt: skip
         return None
-    if isinstance(value, bool):
-        value = "true" if value else "false"
-    elif isinstance(value, (int, float)):
-        value = str(value)
+    if isinstance(value, (bool, int, float)):
+        value = str(value).lower() if isinstance(value, bool) else str(value)
+        scope.problem(
+            pointer, "schema-type", f"Camel takes {value} for a text here, its own schema refuses it: editors will, too",
+            f"Write '{value}' in quotes.",
+        )  # fmt: skip
     node = Node.of(registry.LANGUAGES.spec(language), value, pointer, scope)
     if node is None:
         return None

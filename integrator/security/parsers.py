@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 import orjson
 from lxml import etree
@@ -243,6 +244,42 @@ def _refuse_lone_surrogates(value: Any) -> None:
             stack.extend(item.values())
         elif isinstance(item, list):
             stack.extend(item)
+
+
+class _UniqueMap(dict[str, Any]):
+    """A JSON object that refuses the same key twice."""
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if key in self:
+            raise InvalidRequest("a JSON object has the same key twice", reason="json-duplicate-key")
+        super().__setitem__(key, value)
+
+
+def json_items(reader: BinaryIO, keys: tuple[str, ...]) -> Iterator[Any]:
+    """The elements of the list at these keys, one by one, in memory that does not grow with the text.
+
+    Raises InvalidRequest where the text is no JSON as far as it is read, or where there is an object.
+    """
+    import ijson
+
+    prefix, found = ".".join(keys), False
+    try:
+        for item in ijson.items(
+            reader, f"{prefix}.item" if prefix else "item", use_float=True, map_type=_UniqueMap
+        ):
+            found = True
+            yield item
+        if not found and _first_event(reader, prefix) == "start_map":
+            raise InvalidRequest("there is an object where a list is split", reason="json-malformed")
+    except (ijson.JSONError, ValueError, UnicodeDecodeError):
+        raise InvalidRequest("the body is not well-formed JSON", reason="json-malformed") from None
+
+
+def _first_event(reader: BinaryIO, prefix: str) -> str | None:
+    import ijson
+
+    reader.seek(0)
+    return next((event for place, event, _ in ijson.parse(reader) if place == prefix), None)
 
 
 def dump_json(value: Any) -> bytes:

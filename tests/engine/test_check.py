@@ -88,7 +88,6 @@ def test_compiling_raises_them_together() -> None:
         ("setBody: {constant: {expression: x, resultType: com.x.Y}}", "result-type"),
         ("setBody: {xpath: '/r/['}", "expression"),
         ("setBody: {xpath: '/n:r'}", "expression"),
-        ("setBody: {xpath: {expression: /r, saxon: true}}", "not-yet"),
         ("setBody: {xpath: {expression: /r, resultQName: NODES}}", "option-value"),
         ("setBody: {jsonpath: '$.[bad'}", "expression"),
         ("setBody: {jsonpath: {expression: $.a, option: NOPE}}", "expression"),

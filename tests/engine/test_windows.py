@@ -81,3 +81,28 @@ async def test_bodies_on_disk_are_cut_as_those_in_memory(options: str, text: str
     assert (await steps(step, exchange(body))).message.body == (
         await steps(step, exchange(text))
     ).message.body
+
+
+JSON_BODIES = (
+    '{"a": {"b": [1, {"c": "é", "d": [2.5, null]}, null, true, "x"]}, "z": [9]}',
+    '{"z": 1, "a": {"b": []}}',
+)
+
+
+@pytest.mark.parametrize("text", JSON_BODIES)
+@pytest.mark.parametrize("path", ["$.a.b[*]", "$.z"])
+async def test_lists_on_disk_are_split_as_those_in_memory(text: str, path: str) -> None:
+    strategy = "'#class:org.apache.camel.processor.aggregate.GroupedBodyAggregationStrategy'"
+    step = f"split: {{jsonpath: {{expression: '{path}', suppressExceptions: true}}, streaming: true, aggregationStrategy: {strategy}, steps: [{{setHeader: {{name: n, constant: x}}}}]}}"
+    body = Spooling(replace(DEFAULT, spool_memory_bytes=1)).body(chunks(text, 3))
+    on_disk, in_memory = await steps(step, exchange(body)), await steps(step, exchange(text))
+    assert on_disk.exception is None
+    found = on_disk.message.body
+    assert (found if found is not body else text) == in_memory.message.body
+
+
+@pytest.mark.parametrize("text", ['{"a": [1, 2', '{"a": {"b": 1}}', '{"a": [{"k": 1, "k": 2}]}', "{'a'}"])
+async def test_json_on_disk_that_is_none(text: str) -> None:
+    body = Spooling(replace(DEFAULT, spool_memory_bytes=1)).body(chunks(text, 5))
+    done = await steps("split: {jsonpath: '$.a[*]', streaming: true, steps: [{log: x}]}", exchange(body))
+    assert isinstance(done.exception, Exception)

@@ -16,7 +16,7 @@ from integrator.engine.jq.program import compile_program
 from integrator.engine.jq.values import MISSING
 from integrator.engine.results import input_of, result_converter
 from integrator.engine.spec import EXPRESSION, ID, RESULT_TYPE, SOURCE, TRIM, Spec
-from integrator.exchange import Exchange, InvalidRequest
+from integrator.exchange import Exchange, InvalidRequest, StreamBody
 
 _JQ = "net.thisptr.jackson.jq.exception."
 SPEC = Spec(
@@ -102,6 +102,8 @@ def _parsed(value: Any, parse: Callable[[bytes], Any], exchange: Exchange | None
     if value is None:
         text = "No body available of type: com.fasterxml.jackson.databind.JsonNode"
         raise wrapped(RUNTIME_CAMEL, failure(CAMEL + "InvalidPayloadException", text))
+    if isinstance(value, StreamBody):
+        value = value.read()
     if isinstance(value, (str, bytes)):
         if not value.strip():
             return MISSING

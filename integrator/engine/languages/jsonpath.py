@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from integrator.engine.compiler import Expression, Predicate, Source
 from integrator.engine.exceptions import CAMEL, JavaException, failure, wrapped
+from integrator.engine.iterating import iterate
 from integrator.engine.javatypes import JavaList, JavaMap, compact, not_json, to_java, to_text
 from integrator.engine.problems import ExpressionError
 from integrator.engine.results import input_of, result_converter, truth
 from integrator.engine.spec import EXPRESSION, ID, RESULT_TYPE, SOURCE, TRIM, Option, Spec
-from integrator.exchange import Exchange, InvalidRequest
+from integrator.exchange import Exchange, InvalidRequest, StreamBody
+from integrator.security.parsers import json_items
 
 _JAYWAY = "com.jayway.jsonpath."
 _OPTIONS = ("DEFAULT_PATH_LEAF_TO_NULL", "ALWAYS_RETURN_LIST", "SUPPRESS_EXCEPTIONS")
@@ -43,7 +45,9 @@ _DEFINITE = re.compile(
 _STEP = re.compile(
     r"\.(?P<name>[A-Za-z_][\w-]*)|\[(?P<quote>['\"])(?P<key>.+?)(?P=quote)\]|\[(?P<index>-?\d+)\]"
 )
+_PREFIX = re.compile(r"\$(?:\.[A-Za-z_][\w-]*|\['[^']*'\])*")
 _FUNCTION = re.compile(r"(?P<path>.*)\.(?P<name>length|size|keys|min|max|avg|sum|first|last)\(\)")
+_LIST = re.compile(r"\$((?:\.[A-Za-z_][\w-]*)*)\[\*\]")
 _DYNAMIC_KEPT = 256
 
 Finder = Callable[[Any], Any]
@@ -76,6 +80,36 @@ def expression(source: Source) -> Expression:
         return found if convert is None else convert(found)
 
     return evaluate
+
+
+def draws(source: Source) -> bool:
+    """Whether the path names a list whose elements can be drawn one by one: `$.a.b[*]`, without options."""
+    plain = not any(
+        source.node.options.get(name) for name in ("source", "option", "writeAsString", "resultType")
+    )
+    return plain and _LIST.fullmatch(source.text.strip()) is not None
+
+
+def parts(source: Source) -> Callable[[Exchange], Iterator[Any]]:
+    """The elements of such a list; one by one where the body is on disk."""
+    keys = tuple(source.text.strip().removesuffix("[*]").split(".")[1:])
+    value = expression(source)
+
+    def draw(exchange: Exchange) -> Iterator[Any]:
+        body = exchange.message.body
+        return _drawn(body, keys) if isinstance(body, StreamBody) else iterate(value(exchange))
+
+    return draw
+
+
+def _drawn(body: StreamBody, keys: tuple[str, ...]) -> Iterator[Any]:
+    try:
+        with body.open() as reader:
+            for item in json_items(reader, keys):
+                yield to_java(item)
+    except InvalidRequest as error:
+        middle = wrapped(_JAYWAY + "InvalidJsonException", not_json(error))
+        raise wrapped(CAMEL + "ExpressionEvaluationException", middle) from None
 
 
 def predicate(source: Source) -> Predicate:
@@ -148,6 +182,18 @@ def _definite(text: str) -> Finder:
     return find
 
 
+def _must_have(data: Any, steps: list[str]) -> None:
+    """The properties before the first wildcard have to be there. Raises JavaException."""
+    shown = "$"
+    for step in steps:
+        shown += f"['{step}']"
+        if not isinstance(data, dict):
+            return
+        if step not in data:
+            raise _missing(f"Missing property in path {shown}")
+        data = data[step]
+
+
 def _missing(message: str) -> JavaException:
     return failure(_JAYWAY + "PathNotFoundException", message)
 
@@ -159,8 +205,11 @@ def _indefinite(path: str) -> Finder:
         compiled = jsonpath.compile(path)
     except (jsonpath.JSONPathError, ValueError, RecursionError) as error:
         raise ExpressionError("the path cannot be read", "Write it as $.a.b[*].c.") from error
+    start = _PREFIX.match(path)
+    steps = [match["name"] or match["key"] for match in _STEP.finditer(start[0][1:] if start else "")]
 
     def find(data: Any) -> Any:
+        _must_have(data, steps)
         try:
             return JavaList(to_java(item) for item in compiled.findall(data))
         except (jsonpath.JSONPathError, RecursionError):
@@ -226,12 +275,13 @@ def _input(source: Source) -> Expression:
 
     def read(exchange: Exchange) -> Any:
         value = exchange.message.body if given is None else given(exchange)
-        if not isinstance(value, (str, bytes)):
+        if not isinstance(value, (str, bytes, StreamBody)):
             return value
         try:
             if given is None:
                 return exchange.message.as_json()
-            return parse(value.encode("utf-8") if isinstance(value, str) else value)
+            value = value.read() if isinstance(value, StreamBody) else value
+            return parse(value.encode("utf-8") if isinstance(value, str) else bytes(value))
         except InvalidRequest as error:
             middle = wrapped(_JAYWAY + "InvalidJsonException", not_json(error))
             raise wrapped(CAMEL + "ExpressionEvaluationException", middle) from middle

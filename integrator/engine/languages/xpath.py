@@ -19,7 +19,7 @@ from integrator.engine.problems import ExpressionError
 from integrator.engine.results import input_of, result_converter
 from integrator.engine.spec import EXPRESSION, ID, RESULT_TYPE, SOURCE, TRIM, Option, Spec
 from integrator.engine.xmlnames import namespaces_of
-from integrator.exchange import Exchange, InvalidRequest
+from integrator.exchange import Exchange, InvalidRequest, StreamBody
 
 _RESULTS = ("NODESET", "NODE", "STRING", "NUMBER", "BOOLEAN")
 SPEC = Spec(
@@ -229,7 +229,7 @@ def _document(value: Any, parse: Callable[[], etree._Element]) -> etree._Element
         return value if value.getparent() is None else copy.deepcopy(value)
     if value is None:
         raise failure(CAMEL + "InvalidPayloadException", "No body available of type: org.w3c.dom.Document")
-    if not isinstance(value, (str, bytes)):
+    if not isinstance(value, (str, bytes, StreamBody)):
         raise cannot_convert(value, "org.w3c.dom.Document")
     try:
         return parse()
