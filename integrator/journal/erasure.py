@@ -164,8 +164,6 @@ class Erasure:
                 changes += deletion(self._journal.keyring, row)
                 done.records += 1
                 done.whole += 1
-            if not act:
-                changes.append((sql.DROP_VAULTED, (row.record_id,)))
         if done.records > before:
             done.exchanges += 1
             changes += [(sql.DROP_BODY, (exchange_id,)), (sql.DROP_CLAIM, (exchange_id,))]

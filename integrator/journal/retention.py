@@ -164,14 +164,13 @@ def deletion(keyring: Keyring, row: DetailsRow) -> list[Change]:
     whoever renews their tags meanwhile changes the same row, and one of the two waits for the other.
     """
     drop: Change = (sql.DROP_DETAILS, (row.record_id,))
-    vaulted: Change = (sql.DROP_VAULTED, (row.record_id,))
     try:
         document = details.unseal(keyring.get(row.key_id), row.record_id, row.sealed).document
     except (KeyringError, DetailsBroken):
-        return [drop, vaulted, (sql.DROP_TAGS_OF, (row.record_id,))]
+        return [drop, (sql.DROP_TAGS_OF, (row.record_id,))]
     wanted = tags.of_details(document, first=is_first(row))
     found = tags.search_tags(keyring, wanted)
-    return [drop, vaulted, *((sql.DROP_TAG, (kind, mac, row.record_id)) for kind, mac in found)]
+    return [drop, *((sql.DROP_TAG, (kind, mac, row.record_id)) for kind, mac in found)]
 
 
 def is_first(row: DetailsRow) -> bool:

@@ -80,18 +80,6 @@ INSERT INTO epoch (number, origin, kept_size, lost_size, lost_note, begun_us) VA
 DROP_CHECKPOINTS = "DELETE FROM checkpoint"
 DROP_COSIGNATURES = "DELETE FROM cosignature"
 
-# --- the vault ---
-
-VAULT_KEYS = "SELECT month, key_id, sealed FROM vault_key ORDER BY month"
-ADD_VAULT_KEY = """
-INSERT INTO vault_key (month, key_id, sealed) VALUES (%s, %s, %s) ON CONFLICT (month) DO NOTHING
-"""
-CHANGE_VAULT_KEY = "UPDATE vault_key SET key_id = %s, sealed = %s WHERE month = %s"
-DROP_VAULT_KEY = "DELETE FROM vault_key WHERE month = %s"
-VAULTED = "SELECT record_id, month, wrapped, sealed FROM vault WHERE record_id = %s"
-DROP_VAULTED = "DELETE FROM vault WHERE record_id = %s"
-DROP_VAULTED_OF = "DELETE FROM vault WHERE month = %s"
-
 # --- keys ---
 
 _USED_BY = {
@@ -99,7 +87,6 @@ _USED_BY = {
     "tag": "SELECT 1 FROM tag WHERE index_key = %s LIMIT 1",
     "delivery_body": "SELECT 1 FROM delivery_body WHERE key_id = %s LIMIT 1",
     "legal_hold": "SELECT 1 FROM legal_hold WHERE key_id = %s LIMIT 1",
-    "vault_key": "SELECT 1 FROM vault_key WHERE key_id = %s LIMIT 1",
     "subject_link": "SELECT 1 FROM subject_link WHERE %s IN (key_id, index_key) LIMIT 1",
     "breach_request": "SELECT 1 FROM breach_request WHERE key_id = %s LIMIT 1",
 }
@@ -237,12 +224,6 @@ class RetentionStore:
     async def epochs(self) -> list[EpochRow]:
         """The epochs after the first, in order."""
         return [EpochRow(*row) for row in await self._sql.rows(EPOCHS)]
-
-    # --- the vault ---
-
-    async def vault_keys(self) -> list[tuple[str, str, bytes]]:
-        """(month, id of the key it is sealed with, sealed key) of every month of the vault."""
-        return [(month, key_id, sealed) for month, key_id, sealed in await self._sql.rows(VAULT_KEYS)]
 
     # --- keys ---
 

@@ -429,22 +429,3 @@ epoch = Table(
     CheckConstraint("number >= 2", name="number_range"),
     CheckConstraint("kept_size <= lost_size", name="sizes_ordered"),
 )
-
-vault_key = Table(
-    "vault_key",
-    metadata,
-    _word("month"),
-    _word("key_id"),
-    _blob("sealed"),
-    PrimaryKeyConstraint("month"),
-)
-
-vault = Table(
-    "vault",
-    metadata,
-    _id("record_id"),
-    _word("month"),
-    _blob("wrapped"),
-    _blob("sealed"),
-    PrimaryKeyConstraint("record_id"),
-)

@@ -1,4 +1,4 @@
-"""Retention and erasure: work in the background, legal holds, epochs of the log, the payload vault."""
+"""Retention and erasure: work in the background, legal holds, epochs of the log."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ def upgrade() -> None:
     _classes()
     _holds()
     _epochs()
-    _vault()
     if op.get_bind().dialect.name == "postgresql":
         for table, key in (("details", "record_id"), ("tag", "run, kind, mac, record_id")):
             _partition(table, key)
@@ -107,22 +106,4 @@ def _epochs() -> None:
         sa.PrimaryKeyConstraint("number", name="epoch_pk"),
         sa.CheckConstraint("number >= 2", name=op.f("epoch_number_range")),
         sa.CheckConstraint("kept_size <= lost_size", name=op.f("epoch_sizes_ordered")),
-    )
-
-
-def _vault() -> None:
-    op.create_table(
-        "vault_key",
-        _word("month"),
-        _word("key_id"),
-        _blob("sealed"),
-        sa.PrimaryKeyConstraint("month", name="vault_key_pk"),
-    )
-    op.create_table(
-        "vault",
-        _blob("record_id"),
-        _word("month"),
-        _blob("wrapped"),
-        _blob("sealed"),
-        sa.PrimaryKeyConstraint("record_id", name="vault_pk"),
     )
