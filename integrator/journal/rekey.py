@@ -64,8 +64,8 @@ class Rekey:
     async def run(self, reading: Reading, *, advance: Advance = silent) -> Rekeyed:
         """Move everything under the current keys, from where a former run stopped.
 
-        A run towards other keys begins anew. Raises StoreUnavailable; KeyringError where a hold or a
-        month key of the vault cannot be opened.
+        A run towards other keys begins anew. Raises StoreUnavailable; KeyringError where a hold
+        cannot be opened.
         """
         done = await self._begin()
         await self._small_tables()
@@ -93,18 +93,13 @@ class Rekey:
         return FIRST
 
     async def _small_tables(self) -> None:
-        """Holds and the vault's month keys: few rows, in one step."""
+        """Holds: few rows, in one step."""
         keyring = self._journal.keyring
         changes: list[Change] = [
             (sql.CHANGE_HOLD, (self._details.id, holds.resealed(keyring, row), row.hold_id))
             for row in await self._store.holds()
             if row.key_id != self._details.id
         ]
-        for month, key_id, sealed in await self._store.vault_keys():
-            if key_id != self._details.id:
-                plain = keyring.get(key_id).unseal(sealed, month.encode())
-                again = self._details.seal(plain, month.encode())
-                changes.append((sql.CHANGE_VAULT_KEY, (self._details.id, again, month)))
         if changes:
             await self._store.write(changes)
 
