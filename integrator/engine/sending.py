@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from integrator.engine import known, registry
+from integrator.engine import durations, known, option_types, registry
 from integrator.engine.compiler import Expression, Intercept, Node
 from integrator.engine.exceptions import CAMEL, JavaException, failure
 from integrator.engine.javatypes import to_text
@@ -76,12 +76,21 @@ def check_options(node: Node, uri: Uri, spec: Spec) -> bool:
             node.problem("/uri", "option-value", f"{name} of {uri.scheme}: has no such value",
                          did_you_mean(value, option.choices))  # fmt: skip
             good = False
+        elif option.type in option_types.PLAIN and not _fits(option.type, value):
+            node.problem("/uri", "option-type", f"{name} of {uri.scheme}: is no {option.type}",
+                         f"{option.doc} For example: {option.default if option.example is None else option.example}")  # fmt: skip
+            good = False
     for option in spec.options:
         if option.required and option.name not in uri.options:
             node.problem("/uri", "missing-option", f"{uri.scheme}: needs the option {option.name}",
                          f"For example: {spec.example}")  # fmt: skip
             good = False
     return good
+
+
+def _fits(kind: str, value: str) -> bool:
+    """Whether a text is of a type; durations are numbers of milliseconds, too."""
+    return option_types.TYPES[kind](value) or (kind != "boolean" and durations.seconds(value) is not None)
 
 
 def received(node: Node, send: Run, name: str | None) -> Run:
@@ -218,9 +227,11 @@ def dynamic(node: Node, uri: Expression) -> Run:
     endpoints = Endpoints(node)
 
     async def send_dynamic(exchange: Exchange) -> None:
-        text = (to_text(uri(exchange)) or "").strip()
+        value = to_text(uri(exchange))
+        if value is None:
+            return  # Camel sends to nobody then
         try:
-            name, send, waits = endpoints.find(text)
+            name, send, waits = endpoints.find(value.strip())
         except JavaException:
             if ignore:
                 return

@@ -162,6 +162,24 @@ def test_texts_for_booleans_and_numbers() -> None:
         route("a", "split: {tokenize: ',', streaming: '{{x:true}}', steps: [{log: x}]}")
     )
     assert "option-type" in found(route("a", "split: {tokenize: ',', streaming: maybe, steps: [{log: x}]}"))
+    assert found(route("a", "delay: {constant: 5}")) == {"schema-type": 6}
+    assert found(route("a", "setBody: {constant: true}")) == {"schema-type": 6}
+    assert found(route("a", "delay: {constant: '5'}")) == {}
+
+
+@pytest.mark.parametrize(
+    ("uri", "rules"),
+    [
+        ("seda:q?size=10&timeout=5s", {"seda-missing"}),
+        ("seda:q?size=many", {"option-type", "seda-missing"}),
+        ("seda:q?failIfNoConsumers=maybe", {"option-type", "seda-missing"}),
+        ("seda:q?waitForTaskToComplete=Sometimes", {"option-value", "seda-missing"}),
+        ("seda:q?size={{size:5}}", {"seda-missing"}),
+        ("log:x?maxChars=long", {"option-type"}),
+    ],
+)
+def test_types_of_endpoint_options(uri: str, rules: set[str]) -> None:
+    assert set(found(route("a", f"to: '{uri}'"))) == rules
 
 
 def test_functions_beside_a_route_are_checked_in_their_file(tmp_path: Path) -> None:
