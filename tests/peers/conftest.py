@@ -13,7 +13,8 @@ import pytest
 from tests.bus.conftest import eventually, town  # noqa: F401 - the fixtures
 from tests.conftest import missing
 
-SOURCE = Path(__file__).parent / "go" / "verify"
+GO = Path(__file__).parent / "go"
+SOURCE = GO / "verify"
 DEBIAN = Path("/usr/share/gocode")
 
 
@@ -34,6 +35,21 @@ def go_verifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
         missing(
             "golang.org/x/mod", "apt-get install golang-golang-x-mod-dev, or let Go reach its module proxy"
         )
+    return program
+
+
+@pytest.fixture(scope="session")
+def go_witness(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The witness, client and policies of transparency-dev, from the module proxy (Go 1.25 or newer)."""
+    go = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin:/usr/lib/go/bin")
+    if go is None:
+        missing("Go", "install Go 1.25 or newer from go.dev")
+    assert go is not None
+    program = tmp_path_factory.mktemp("go") / "witness"
+    build = [go, "build", "-buildvcs=false", "-o", str(program), "."]
+    made = subprocess.run(build, cwd=GO / "witness", capture_output=True, text=True, check=False, timeout=300)
+    if made.returncode:
+        missing("transparency-dev's witness", "install Go 1.25 or newer, and let it reach its module proxy")
     return program
 
 
