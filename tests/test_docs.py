@@ -151,7 +151,7 @@ def test_settings_options_and_metrics_of_operate_exist():
     assert set(re.findall(r"INTEGRATOR_([A-Z_]+)", OPERATE)) <= {
         name.upper() for name in Settings.model_fields
     }
-    for line in re.findall(r"integrator ((?:[a-z]+ ?)+)([^`#\n]*(?:\\\n[^`#\n]*)*)", OPERATE):
+    for line in re.findall(r"integrator ((?:[a-z]+(?:-[a-z]+)* ?)+)([^`#\n]*(?:\\\n[^`#\n]*)*)", OPERATE):
         command = line[0].split()
         options = re.findall(r"--[a-z-]+", line[1])
         while command:
