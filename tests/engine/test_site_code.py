@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -264,3 +265,19 @@ async def test_what_a_function_of_an_error_handler_raises_replaces_the_error() -
 def test_functions_of_error_handlers_that_are_not_there() -> None:
     text = "- errorHandler: {defaultErrorHandler: {onRedeliveryRef: nope}}" + FAILING
     assert [problem.rule for problem in check_routes([source(text)])] == ["bean"]
+
+
+async def test_the_documented_functions_run() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "functions.md").read_text(encoding="utf-8")
+    code, shown = (page.split(f"```{kind}\n")[1].split("```")[0] for kind in ("python", "yaml"))
+    code += "\ndef is_urgent(body):\n    return False\n"
+    written = "\n".join(line.removeprefix("- ") for line in shown.strip().split("\n"))
+    text = route(written) + route("log: x", "direct:urgent", "urgent")
+    routes = compile_routes([replace(source(text), code=code)], Services())
+    given = exchange({"surface": 10}, {"rate": "1.5"})
+    await routes.run("direct:start", given)
+    assert given.message.body == {"surface": 10, "fee": "15.0"}
+    large = exchange({"surface": 20_000}, {"rate": "1.5"})
+    await routes.run("direct:start", large)
+    assert class_of(large.exception) == "java.lang.IllegalArgumentException"
+    assert all(f"`{name}`" in page for name in MODULES)
