@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from integrator.journal import checkpoint as checkpoints
 from integrator.journal import note, tree, witnessing
 from integrator.journal.anchor import AnchorRefused
+from integrator.journal.checkpoint import Checkpoint
 from integrator.journal.cosignature import Cosigned, read_lines
 from integrator.journal.note import NoteError, Verifier
 from integrator.journal.policy import Policy, Witness
@@ -66,7 +67,7 @@ class WitnessClient:
     # --- at start ---
 
     async def require_nothing_lost(self, size: int, known: list[Verifier]) -> None:
-        """Refuse a log that is smaller than what a witness has cosigned of it. Raises AnchorRefused.
+        """Refuse a log smaller than a witness has cosigned of it, or rewritten since. Raises AnchorRefused.
 
         A witness that cannot be reached, or has nothing, says nothing.
         """
@@ -87,6 +88,19 @@ class WitnessClient:
                     f"{size}: it was restored from an older backup. Recover the records with `integrator journal "
                     "recover`, or open a new log with `integrator journal new-epoch`"
                 )
+            await self._require_same(witness, seen)
+
+    async def _require_same(self, witness: Witness, seen: Checkpoint) -> None:
+        """Refuse a log that was rewritten since the witness has seen it. Raises AnchorRefused."""
+        try:
+            root = await tree.root_at(self._store, seen.size)
+        except TreeBroken:
+            return  # a log older than its tree: the sealer makes the tree, or refuses the log itself
+        if root != seen.root:
+            raise AnchorRefused(
+                f"the witness {witness.name} has cosigned another log of this name at {seen.size} records: this "
+                "database was altered, or is another one. Run `integrator journal check`, and restore the right one"
+            )
 
     # --- while it runs ---
 
