@@ -28,6 +28,7 @@ from integrator.store import retention as sql
 from integrator.store.api import Change, Sql
 from integrator.store.retention import DetailsRow, RetentionStore
 from integrator.store.units import Unit
+from integrator.store.vault import DROP as DROP_PAYLOADS
 
 _SUBJECTS = ("subjects_request", "subjects_response")
 _SEPARATORS = str.maketrans("", "", " .-/")
@@ -97,11 +98,12 @@ class Erasure:
         return list(dict.fromkeys(exchange_id for exchange_id, _ in found))
 
     async def _require_free(self, criterion: Criterion, exchanges: list[bytes]) -> None:
-        held = await self._holds.held()
-        if held.empty:
-            return
         names: dict[str, None] = {}
-        for hold in await self._holds.list():
+        holds = await self._holds.list()
+        if not holds:
+            return
+        held = await self._holds.held()
+        for hold in holds:
             if hold.kind == "subject" and hold.value == criterion.wanted[0][1]:
                 names[hold.id] = None
         for exchange_id in exchanges:
@@ -166,7 +168,11 @@ class Erasure:
                 done.whole += 1
         if done.records > before:
             done.exchanges += 1
-            changes += [(sql.DROP_BODY, (exchange_id,)), (sql.DROP_CLAIM, (exchange_id,))]
+            changes += [
+                (sql.DROP_BODY, (exchange_id,)),
+                (sql.DROP_CLAIM, (exchange_id,)),
+                (DROP_PAYLOADS, (exchange_id,)),
+            ]
 
     def _take_out(
         self,

@@ -144,9 +144,9 @@ class Keyring:
         if purpose not in PURPOSES:
             raise KeyringError(f"a key is for one of: {', '.join(PURPOSES)}")
         ring = cls.load(path)
-        number = 1
-        while f"{purpose}-{number}" in ring._by_id:
-            number += 1
+        # Higher than all: the id of a key that was retired must not come back with another secret.
+        numbers = [int(key.id.removeprefix(f"{purpose}-")) for key in ring if _numbered(key.id, purpose)]
+        number = max(numbers, default=0) + 1
         document = json.loads(path.read_text("utf-8"))
         key = _new_key(purpose, number)
         _replace(path, [*document["keys"], key])
@@ -195,6 +195,11 @@ class Keyring:
 
     def __iter__(self) -> Iterator[Key]:
         return iter(self._by_id.values())
+
+
+def _numbered(key_id: str, purpose: str) -> bool:
+    number = key_id.removeprefix(f"{purpose}-")
+    return number != key_id and number.isascii() and number.isdigit()
 
 
 def _new_key(purpose: str, number: int) -> dict[str, str]:

@@ -136,3 +136,16 @@ def test_a_key_added_later_is_current(tmp_path):
         Keyring.add(path, "other")
     with pytest.raises(KeyringError, match="no key file"):
         Keyring.add(tmp_path / "nothing", "log")
+
+
+def test_a_key_is_taken_out_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "keys.json"
+    Keyring.create(path)
+    for key_id, match in (("details-1", "is the only key for details"), ("details-9", "no key details-9")):
+        with pytest.raises(KeyringError, match=match):
+            Keyring.remove(path, key_id)
+    assert Keyring.add(path, "details") == "details-2"
+    Keyring.remove(path, "details-1")
+    assert [key.id for key in Keyring.load(path) if key.purpose == "details"] == ["details-2"]
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert Keyring.add(path, "details") == "details-3", "the id of a retired key never comes back"
