@@ -511,7 +511,8 @@ def _route_logger(chars: int) -> Callable[[str, str, str, int], None]:
 
 
 def _trace(exchange: str, passed: Passed) -> None:
-    _LOG.info("step", exchange=exchange, **asdict(passed))
+    known = asdict(passed)
+    _LOG.info("step", exchange=exchange, what=known.pop("event"), **known)
 
 
 def _problem(text: str) -> dict[str, Any]:
