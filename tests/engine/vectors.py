@@ -255,6 +255,7 @@ _NORMAL = (
     (r"\.?\s*Exchange\[[^\]]*\]", ""),
     (r"JqExpression@\w+", "JqExpression"),
     (r"(?s)^Unexpected character .*JsonParser.*|^Unexpected character .*StreamReadFeature.*", "<not JSON>"),
+    (r"(?s)^mapping values are not allowed here.*", "<not YAML>"),
     (r"(?s)^Cannot deserialize value of type .*", "Cannot deserialize"),
     (r"(?s)^No content to map due to end-of-input.*", "No content to map due to end-of-input"),
     (r"(?s)^Unexpected character .*in prolog.*", "<not XML>"),
@@ -332,7 +333,7 @@ def _value(what: str, wanted: Any, got: Any) -> Iterator[str]:
     if kind != mine:
         yield f"{what} is {mine} {got!r}, not {kind} {wanted.get('v')!r}"
         return
-    if isinstance(got, str) and isinstance(wanted.get("v"), str):
+    if got.__class__ is str and isinstance(wanted.get("v"), str):
         wanted, got = (
             {**wanted, "v": _EXCHANGE.sub("Exchange[]", wanted["v"])},
             _EXCHANGE.sub("Exchange[]", got),

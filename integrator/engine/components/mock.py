@@ -8,13 +8,19 @@ from integrator.engine.steps import Run
 from integrator.engine.uris import Uri
 from integrator.exchange import Exchange
 
+_EXPECTATIONS = ("assertPeriod", "browseLimit", "copyOnExchange", "expectedCount", "failFast", "log", "reportGroup",
+                 "resultMinimumWaitTime", "resultWaitTime", "sleepForEmptyTest")  # fmt: skip
 SPEC = Spec(
     "component",
     "mock",
     "Keeps a copy of what arrives where Services has mocks; elsewhere the message passes.",
     "1.0",
     "mock:permits",
-    options=(Option("retainLast", "Accepted; Mocks.kept is the bound.", type="integer"),),
+    options=(
+        Option("retainFirst", "Keeps only the first so many.", type="integer", default=-1),
+        Option("retainLast", "Keeps only the last so many.", type="integer", default=-1),
+        *(Option(name, "Accepted; expectations are those of tests.", type="any") for name in _EXPECTATIONS),
+    ),
 )
 
 
@@ -22,12 +28,21 @@ def compile(node: Node, uri: Uri) -> Run:  # noqa: A001 - every part has this fu
     """The endpoint."""
     mocks = node.scope.services.mocks
     name = f"mock:{uri.path}"
+    first, last = (_bound(uri, option) for option in ("retainFirst", "retainLast"))
 
     def receive(exchange: Exchange) -> None:
-        if mocks is not None:
-            mocks.record(name, snapshot(exchange))
+        if mocks is None or (first is not None and len(mocks.received.get(name, ())) >= first):
+            return
+        mocks.record(name, snapshot(exchange))
+        if last is not None:
+            del mocks.received[name][: -last or None]
 
     return receive
+
+
+def _bound(uri: Uri, option: str) -> int | None:
+    text = uri.options.get(option, "")
+    return int(text) if text.isdigit() else None
 
 
 def snapshot(exchange: Exchange) -> Exchange:

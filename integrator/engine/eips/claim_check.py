@@ -88,7 +88,7 @@ def merging(text: str) -> Merge:
     included = [item.removeprefix("+") for item in items if not item.startswith("-")]
 
     def takes(name: str) -> bool:
-        if _fits(name, excluded):
+        if _fits(name, excluded) or _fits(name, removed):
             return False
         return _fits(name, included) if included else True
 

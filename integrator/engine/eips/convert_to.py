@@ -77,14 +77,16 @@ def _mandatory(node: Node, name: str, convert: Convert) -> Convert:
     def lenient(value: Any) -> Any:
         try:
             return convert(value)
-        except IntegratorError:
+        except IntegratorError as error:
+            if class_of(error) == CAMEL + "TypeConversionException":
+                raise  # there is a conversion, and it refuses the value
             return None
 
     return lenient
 
 
 def _body(node: Node, convert: Convert) -> Run:
-    wanted = canonical(node.text("type").strip())
+    wanted = canonical(node.scope.fill(node.text("type"), f"{node.pointer}/type").strip())
 
     def convert_body(exchange: Exchange) -> None:
         message = exchange.message
@@ -126,7 +128,7 @@ def _header(node: Node, convert: Convert) -> Run:
 def _variable(node: Node, convert: Convert) -> Run:
     fixed, dynamic = dynamic_name(node)
     target, computed = dynamic_name(node, "toName")
-    renames = node.options.get("toName") is not None
+    renames, mandatory = node.options.get("toName") is not None, node.flag("mandatory")
 
     def convert_variable(exchange: Exchange) -> None:
         name = fixed or dynamic(exchange)
@@ -134,5 +136,8 @@ def _variable(node: Node, convert: Convert) -> Run:
         if name in values:
             other = (target or computed(exchange)) if renames else name
             variables_of(exchange, other)[other] = convert(values[name])
+        elif mandatory:
+            text = f"No '{name}' variable available. Exchange[{exchange.id}]"
+            raise failure(CAMEL + "NoSuchVariableException", text)
 
     return convert_variable

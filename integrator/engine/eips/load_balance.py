@@ -158,7 +158,7 @@ def _failover(node: Node, choices: tuple[Block, ...]) -> Run:
     last_good, last_used = 0, -1
 
     def places() -> list[int]:
-        first = (last_used + 1) % len(choices) if in_turn else last_good if sticky else 0
+        first = last_good if sticky else (last_used + 1) % len(choices) if in_turn else 0
         order = [(first + step) % len(choices) for step in range(len(choices))]
         if attempts < 0:
             return order

@@ -22,7 +22,7 @@ SPEC = Spec(
         Option("logName", "Accepted; the logger is the route's."),
         Option("marker", "Accepted, without effect."),
         Option("logger", "Not in the embedded engine: needs a Java bean."),
-        Option("logLanguage", "Not in the embedded engine."),
+        Option("logLanguage", "The language of the message.", default="simple", example="jsonpath"),
     ),
     text="message",
 )
@@ -30,12 +30,16 @@ SPEC = Spec(
 
 def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
     """The step. The message is always evaluated, so that a broken one fails everywhere alike."""
-    for option in ("logger", "logLanguage"):
-        if node.options.get(option) is not None:
-            node.problem(
-                f"/{option}", "not-yet", f"{option} is not yet in the embedded engine", "Leave it out."
-            )
-    found = source("simple", node.text("message"), f"{node.pointer}/message", node.scope)
+    if node.options.get("logger") is not None:
+        node.problem(
+            "/logger",
+            "not-yet",
+            "logger is not in the embedded engine: it needs a Java bean",
+            "Leave it out.",
+        )
+    found = source(
+        node.text("logLanguage", "simple"), node.text("message"), f"{node.pointer}/message", node.scope
+    )
     if found is None:
         return nothing
     level = node.text("loggingLevel", "INFO").upper()

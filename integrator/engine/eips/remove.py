@@ -35,13 +35,14 @@ def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
     kind = node.spec.name
     if kind in ("removeHeaders", "removeProperties"):
         return _matching(node, headers=kind == "removeHeaders")
+    name_given = node.text("name")
     fixed, dynamic = dynamic_name(node)
 
     def remove_header(exchange: Exchange) -> None:
-        exchange.message.headers.pop(fixed or dynamic(exchange), None)
+        exchange.message.headers.pop(name_given, None)  # Camel takes this name as it stands
 
     def remove_property(exchange: Exchange) -> None:
-        name = fixed or dynamic(exchange)
+        name = name_given
         if not name.startswith(PROTECTED):
             exchange.properties.pop(name, None)
 

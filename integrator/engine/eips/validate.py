@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from integrator.engine.compiler import Node
 from integrator.engine.exceptions import CAMEL
+from integrator.engine.shown import shown
 from integrator.engine.spec import Option, Spec
 from integrator.engine.steps import Run
 from integrator.engine.validation import violation
@@ -23,9 +24,7 @@ SPEC = Spec(
 def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
     """The step."""
     test = node.predicate()
-    shown = next(
-        (str(value) for name, value in node.options.items() if name not in ("id", "description")), ""
-    )
+    text_of_test = shown(node.expression_source())
     if node.options.get("predicateExceptionFactory") is not None:
         node.problem(
             "/predicateExceptionFactory",
@@ -36,7 +35,7 @@ def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
 
     def validate(exchange: Exchange) -> None:
         if not test(exchange):
-            text = f"Validation failed for Predicate[{shown}]. Exchange[{exchange.id}]"
+            text = f"Validation failed for Predicate[{text_of_test}]. Exchange[{exchange.id}]"
             raise violation(exchange, CAMEL + "support.processor.PredicateValidationException", text)
 
     return validate

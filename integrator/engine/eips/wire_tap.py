@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from integrator.engine.children import child, start
+from integrator.engine.children import child, contained, start
 from integrator.engine.compiler import Expression, Node, source
 from integrator.engine.handled import handled
 from integrator.engine.javatypes import to_text
 from integrator.engine.names import variables_of
 from integrator.engine.sending import Endpoints, endpoint, received
 from integrator.engine.spec import Option, Spec
-from integrator.engine.steps import Run, call, nothing
+from integrator.engine.steps import Block, Run, call, nothing
 from integrator.exchange import Exchange, Message
 
 SPEC = Spec(
@@ -52,6 +52,7 @@ def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
     send = handled(
         node, _dynamic(node, text) if "${" in text and node.flag("dynamicUri") else _fixed(node, text)
     )
+    tapped = _completing(node, send)
     copies, given, services = node.flag("copy"), node.text("variableSend"), node.scope.services
 
     def tap(exchange: Exchange) -> None:
@@ -63,7 +64,7 @@ def compile(node: Node) -> Run:  # noqa: A001 - every part has this function
             made.variables.clear()
         if given:
             message.body = variables_of(exchange, given).get(given)
-        start(made, send.run, send.waits, services.waiting)
+        start(made, tapped, True, services.waiting)
 
     return tap
 
@@ -74,6 +75,19 @@ def _fixed(node: Node, text: str) -> Run:
     if uri is None or found is None:
         return nothing
     return received(node, found, uri.name)
+
+
+def _completing(node: Node, send: Block) -> Run:
+    """A tapped route is the first of its copy: what it runs on completion runs then."""
+    consumers = node.scope.program.consumers
+
+    async def complete(exchange: Exchange) -> None:
+        await contained(send.run, send.waits, exchange)
+        route = consumers.get(node.text("uri").partition("?")[0])
+        if route is not None and route.completed is not None:
+            await route.completed(exchange)
+
+    return complete
 
 
 def _dynamic(node: Node, text: str) -> Run:

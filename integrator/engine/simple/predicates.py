@@ -29,13 +29,13 @@ Operand = tuple[str, Any]
 
 
 def truthy(value: Any) -> bool:
-    """Camel's view of a bare value: null, false, empty texts, lists and maps are false."""
+    """Camel's view of a bare value: null, false, blank texts and empty lists are false."""
     if value is None or value is False:
         return False
     if isinstance(value, str):
         text = value.strip().lower()
         return text == "true" if text in ("true", "false") else bool(text)
-    return bool(value) if isinstance(value, (list, dict)) else True
+    return bool(value) if isinstance(value, list) else True
 
 
 def predicate(text: str, source: Source) -> Predicate:

@@ -26,6 +26,7 @@ class Camel:
 
     def __init__(self, site: Path) -> None:
         self.site = site
+        self._asked = 0
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._process = subprocess.Popen(
             jvm.program(SOURCES, "Runner"),
@@ -50,9 +51,13 @@ class Camel:
     def ask(self, case: Mapping[str, Any]) -> dict[str, Any]:
         """What Camel does with a case: replies, mocks and events, or a loadError."""
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(case) + "\n")
+        self._asked += 1
+        self._process.stdin.write(json.dumps({**case, "number": self._asked}) + "\n")
         self._process.stdin.flush()
-        return self._answer()
+        found = self._answer()
+        while found.get("number") != self._asked:  # of a case whose test ended before
+            found = self._answer()
+        return found
 
     def close(self) -> None:
         """End the JVM."""

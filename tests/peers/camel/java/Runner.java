@@ -22,6 +22,7 @@ import org.apache.camel.ExchangePattern;
 import org.apache.camel.Processor;
 import org.apache.camel.ProducerTemplate;
 import org.apache.camel.component.mock.MockEndpoint;
+import org.apache.camel.component.seda.SedaComponent;
 import org.apache.camel.impl.DefaultCamelContext;
 import org.apache.camel.spi.CamelEvent;
 import org.apache.camel.support.EventNotifierSupport;
@@ -48,12 +49,14 @@ public final class Runner {
         String line;
         while ((line = cases.readLine()) != null) {
             Map<String, Object> outcome;
+            JsonNode given = JSON.readTree(line);
             try {
-                outcome = run(JSON.readTree(line));
+                outcome = run(given);
             } catch (Throwable problem) {
                 outcome = new LinkedHashMap<>();
                 outcome.put("broken", Shown.failure(problem));
             }
+            outcome.put("number", given.path("number").asInt());
             answers.println(JSON.writeValueAsString(outcome));
         }
     }
@@ -77,6 +80,7 @@ public final class Runner {
         Map<String, Integer> events = new LinkedHashMap<>();
         context.getManagementStrategy().addEventNotifier(counting(events));
         Beans.bind(context, given.path("dataSource").asText(null));
+        context.getComponent("seda", SedaComponent.class).setDefaultPollTimeout(20); // or stopping waits a second
         xslt(given.path("saxon").asBoolean(true));
         try {
             try {
@@ -89,6 +93,9 @@ public final class Runner {
             }
             if (given.path("loadOnly").asBoolean(false)) {
                 return outcome;
+            }
+            for (JsonNode name : given.path("mocks")) {
+                context.getEndpoint(name.asText(), MockEndpoint.class); // before any thread asks for it, too
             }
             exchange(context, given, outcome);
             synchronized (events) {
