@@ -73,8 +73,7 @@ def input_of(source: Source) -> Expression | None:
     def variable(exchange: Exchange) -> Any:
         return variables_of(exchange, name).get(name)
 
-    readers = {"header": header, "property": exchange_property, "exchangeProperty": exchange_property,
-               "variable": variable}  # fmt: skip
+    readers = {"header": header, "property": exchange_property, "variable": variable}
     found = readers.get(kind)
     if found is None:
         raise ExpressionError(f"source {kind}: is unknown", "Use header:, property: or variable:.")

@@ -37,8 +37,6 @@ NOT_HERE: dict[str, str] = {
     "simple-basic#70": "ref needs Java beans",
     "simple-basic#71": "type needs Java classes",
     "simple-basic#76": "attachments belong to the mail and multipart parts, not yet here",
-    "simple-func#56": "collate gives a Java iterator, of use with split only, not yet here",
-    "simple-func#57": "skip gives a Java iterator, of use with split only, not yet here",
     "simple-func#107": "messageHistory prints the values of the message",
     "simple-func#112": "bean needs Java beans",
     "simple-func#113": "function needs Java beans",
@@ -46,6 +44,8 @@ NOT_HERE: dict[str, str] = {
 """Rows of parts the engine has that it refuses when the route is compiled."""
 
 DIFFERENT: dict[str, str] = {
+    "simple-func#56": "the body is an iterator, printed with its place in memory",
+    "simple-func#57": "the body is an iterator, printed with its place in memory",
     "df-unzip-splitter": "the body left after the split is an iterator, printed with its place in memory",
     "df-gzip-zip": "bodyType names Camel's class of streams; the engine's bodies are bytes",
     "convertBodyTo-byteA": "a list has no conversion to bytes; Camel trips over its own reflection there",

@@ -307,7 +307,7 @@ async def test_null_bodies() -> None:
         ("setBody: {jq: .a}", "org.apache.camel.RuntimeCamelException"),
         ("setBody: {xpath: /a}", "org.apache.camel.InvalidPayloadException"),
         ("unmarshal: {json: {}}", "org.apache.camel.NoTypeConversionAvailableException"),
-        ("setBody: {simple: '${mandatoryBodyAs(String)}'}", "org.apache.camel.InvalidPayloadException"),
+        ("setBody: {simple: '${mandatoryBodyAs(String)}'}", "org.apache.camel.CamelExecutionException"),
     ):
         assert class_of((await steps(step, exchange(None))).exception) == java_class, step
     for step in (

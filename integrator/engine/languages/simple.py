@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from integrator.engine.compiler import Expression, Predicate, Source
-from integrator.engine.javatypes import canonical
+from integrator.engine.javatypes import canonical, to_text
 from integrator.engine.results import with_result_type
 from integrator.engine.simple import compiler, predicates
+from integrator.engine.simple.prettying import pretty
 from integrator.engine.spec import EXPRESSION, ID, RESULT_TYPE, TRIM, Option, Spec
+from integrator.exchange import Exchange
 
 SPEC = Spec(
     "language",
@@ -20,8 +22,15 @@ SPEC = Spec(
         TRIM,
         ID,
         Option("trimResult", "Removes blanks around the result.", type="boolean", default=False),
-        Option("pretty", "Not yet in the embedded engine.", type="boolean", default=False),
-        Option("nested", "Accepted; nested functions are always evaluated.", type="boolean"),
+        Option(
+            "pretty", "Writes a result that is JSON or XML in several lines.", type="boolean", default=False
+        ),
+        Option(
+            "nested",
+            "Not in the embedded engine: it would run what messages contain.",
+            type="boolean",
+            default=False,
+        ),
     ),
     text="expression",
 )
@@ -30,11 +39,16 @@ SPEC = Spec(
 def expression(source: Source) -> Expression:
     """The value of the text; one function alone keeps its type."""
     text = source.text.strip() if source.node.flag("trim") else source.text
-    if source.node.flag("pretty"):
-        source.node.problem("/pretty", "not-yet", "pretty is not yet in the embedded engine", "Leave it out.")
+    if source.node.flag("nested"):
+        source.node.problem(
+            "/nested", "not-yet", "nested would evaluate what messages contain", "Leave it out."
+        )
     if canonical(source.node.text("resultType")) == "java.lang.Boolean":
         return predicates.predicate(text, source)
-    value = with_result_type(source, compiler.expression(text, source))
+    value = compiler.expression(text, source)
+    if source.node.flag("pretty"):
+        value = _in_lines(source, value)
+    value = with_result_type(source, value)
     if not source.node.flag("trimResult"):
         return value
 
@@ -43,6 +57,16 @@ def expression(source: Source) -> Expression:
         return found.strip() if isinstance(found, str) else found
 
     return trimmed
+
+
+def _in_lines(source: Source, value: Expression) -> Expression:
+    conversions = source.scope.services.conversions
+
+    def shown(exchange: Exchange) -> object:
+        text = to_text(value(exchange))
+        return None if text is None else pretty(text, conversions.parse_json, conversions.parse_xml)
+
+    return shown
 
 
 def predicate(source: Source) -> Predicate:

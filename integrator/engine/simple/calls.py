@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from integrator.engine.compiler import Expression, Source
+from integrator.engine.exceptions import failure
+from integrator.engine.iterating import iterate
 from integrator.engine.javatypes import canonical, converter, to_text
 from integrator.engine.problems import ExpressionError
 from integrator.exchange import Exchange, IntegratorError
@@ -40,6 +42,40 @@ class Arguments:
         """The argument if it is there, the body otherwise."""
         return self.value(index) if len(self.listed) > index else _body
 
+    def only(self) -> Expression:
+        """The one argument, quotes in it dropped as Camel does; the body where there is none."""
+        from integrator.engine.simple.compiler import expression
+
+        if not self.inside.strip():
+            return _body
+        return expression(self.inside.replace("'", "").replace('"', ""), self.source)
+
+    def number(self, index: int) -> Callable[[Exchange], int]:
+        """An argument that becomes a whole number. Raises ExpressionError for a fixed one that is none."""
+        if "${" not in self.listed[index]:
+            fixed = self.whole_number(index)
+            return lambda _exchange: fixed
+        value, convert = self.value(index), _integer
+        assert convert is not None
+
+        def number(exchange: Exchange) -> int:
+            found: int | None = convert(value(exchange))
+            if found is None:
+                raise failure("java.lang.NullPointerException", "a number is null")
+            return found
+
+        return number
+
+    def trimmed(self) -> tuple[Expression, ...]:
+        """All arguments as expressions, blanks dropped inside quotes too, as Camel does for lists."""
+        from integrator.engine.simple.compiler import expression
+        from integrator.engine.simple.parser import unquoted
+
+        texts = (
+            text.strip() if (inside := unquoted(text)) is None else inside.strip() for text in self.listed
+        )
+        return tuple(expression(text, self.source) for text in texts)
+
     def text(self, index: int) -> str:
         """An argument as it stands, without quotes and blanks."""
         from integrator.engine.simple.parser import unquoted
@@ -58,6 +94,7 @@ class Arguments:
 
 Builder = Callable[[Arguments], Expression]
 _long = converter("java.lang.Long")
+_integer = converter("java.lang.Integer")
 assert _long is not None
 
 
@@ -69,8 +106,7 @@ def text_function(work: Callable[[str], Any]) -> Builder:
     """A function of one text: its argument, or the body; null stays null."""
 
     def build(arguments: Arguments) -> Expression:
-        arguments.need(0, 1)
-        value = arguments.body_or(0)
+        value = arguments.only()
 
         def apply(exchange: Exchange) -> Any:
             found = to_text(value(exchange))
@@ -112,9 +148,5 @@ def with_body(exchange: Exchange, body: Any, work: Callable[[Exchange], Any]) ->
 
 
 def items_of(value: Any) -> list[Any]:
-    """The elements of a value: of a list, of a map's values, or the value itself."""
-    if value is None:
-        return []
-    if isinstance(value, list):
-        return list(value)
-    return list(value.values()) if isinstance(value, Mapping) else [value]
+    """The elements of a value as Camel iterates over it: of a list, entries of a map, parts of a text between commas."""
+    return list(iterate(value))

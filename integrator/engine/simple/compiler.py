@@ -10,7 +10,7 @@ from integrator.engine.compiler import Expression, Source
 from integrator.engine.javatypes import to_text
 from integrator.engine.simple import functions, variables
 from integrator.engine.simple.parser import Function, Part, parts, unquoted
-from integrator.engine.simple.predicates import predicate, truthy
+from integrator.engine.simple.predicates import predicate
 from integrator.exchange import Exchange
 
 _OPERATOR = re.compile(r" (\?:|~>|\?) ")
@@ -130,11 +130,8 @@ def _ternary(left: list[Part], before: str, right: list[Part], source: Source) -
     if not (_is_operand(then) and _is_operand(other)):
         return None
     chosen, otherwise = _operand(then, source), _operand(other, source)
-    if before.strip():
-        prefix = _joined(left, source)
-        return lambda exchange: (to_text(prefix(exchange)) or "") + (to_text(chosen(exchange)) or "")
-    test = _joined(left, source)
-    return lambda exchange: chosen(exchange) if truthy(test(exchange)) else otherwise(exchange)
+    prefix, found = _joined(left, source), chosen if before.strip() else otherwise
+    return lambda exchange: (to_text(prefix(exchange)) or "") + (to_text(found(exchange)) or "")
 
 
 def _is_operand(listed: list[Part]) -> bool:

@@ -10,7 +10,9 @@ from typing import Any
 
 from integrator.engine.compiler import Expression
 from integrator.engine.exceptions import CAMEL, failure, known, wrapped
+from integrator.engine.iterating import iterate
 from integrator.engine.javatypes import (
+    JavaIterator,
     JavaList,
     JavaMap,
     JavaSet,
@@ -22,7 +24,8 @@ from integrator.engine.javatypes import (
 from integrator.engine.names import PROTECTED, variables_of
 from integrator.engine.problems import ExpressionError, did_you_mean
 from integrator.engine.simple.calls import Arguments, Builder, items_of
-from integrator.engine.simple.operators import contains
+from integrator.engine.simple.ognl import compile_path
+from integrator.engine.simple.operators import contains_ignoring_case
 from integrator.engine.simple.predicates import predicate, truthy
 from integrator.exchange import Exchange
 
@@ -30,14 +33,14 @@ _counter = itertools.count(1)
 
 
 def _list(arguments: Arguments) -> Expression:
-    values = arguments.values()
+    values = arguments.trimmed()
     return lambda exchange: JavaList(value(exchange) for value in values)
 
 
 def _map(arguments: Arguments) -> Expression:
     if len(arguments) % 2:
         raise ExpressionError("map takes pairs of key and value", "Add the missing one.")
-    values = arguments.values()
+    values = arguments.trimmed()
     pairs = list(zip(values[::2], values[1::2], strict=True))
     return lambda exchange: JavaMap((to_text(key(exchange)) or "", value(exchange)) for key, value in pairs)
 
@@ -45,11 +48,8 @@ def _map(arguments: Arguments) -> Expression:
 def _all_items(arguments: Arguments) -> Expression:
     if not len(arguments):
         return lambda exchange: items_of(exchange.message.body)
-    values = arguments.values()
-    if len(values) == 1:
-        only = values[0]
-        return lambda exchange: items_of(only(exchange))
-    return lambda exchange: [value(exchange) for value in values]
+    values = arguments.trimmed()
+    return lambda exchange: [item for value in values for item in items_of(value(exchange))]
 
 
 def _reverse(arguments: Arguments) -> Expression:
@@ -82,20 +82,20 @@ def _shuffle(arguments: Arguments) -> Expression:
 
 
 def _size(arguments: Arguments) -> Expression:
-    arguments.need(0, 1)
-    value = arguments.body_or(0)
-    return lambda exchange: len(items_of(value(exchange)))
+    value = arguments.only()
+
+    def size(exchange: Exchange) -> int:
+        found = value(exchange)
+        if found is None:
+            return 0
+        return len(found) if isinstance(found, (list, dict, bytes)) else 1
+
+    return size
 
 
 def _is_empty(arguments: Arguments) -> Expression:
-    arguments.need(0, 1)
-    value = arguments.body_or(0)
-
-    def is_empty(exchange: Exchange) -> bool:
-        found = value(exchange)
-        return found is None or (isinstance(found, (str, list, dict, bytes)) and not found)
-
-    return is_empty
+    value = arguments.only()
+    return lambda exchange: all(item is None for item in iterate(value(exchange)))
 
 
 def _not(arguments: Arguments) -> Expression:
@@ -109,12 +109,12 @@ def _contains(arguments: Arguments) -> Expression:
     arguments.need(1, 2)
     value = arguments.value(0) if len(arguments) > 1 else arguments.body_or(2)
     wanted = arguments.value(len(arguments) - 1)
-    return lambda exchange: contains(value(exchange), wanted(exchange))
+    return lambda exchange: contains_ignoring_case(value(exchange), wanted(exchange))
 
 
 def _empty(arguments: Arguments) -> Expression:
     arguments.need(1, 1)
-    kinds = {"list": JavaList, "map": JavaMap, "string": str}
+    kinds = {"list": JavaList, "map": JavaMap, "string": str, "set": JavaSet}
     kind = kinds.get(arguments.text(0).lower())
     if kind is None:
         raise ExpressionError("empty makes list, map or string", "Write empty(list).")
@@ -122,8 +122,7 @@ def _empty(arguments: Arguments) -> Expression:
 
 
 def _kind_of(arguments: Arguments) -> Expression:
-    arguments.need(0, 1)
-    value = arguments.body_or(0)
+    value = arguments.only()
 
     def kind(exchange: Exchange) -> str:
         found = value(exchange)
@@ -133,11 +132,17 @@ def _kind_of(arguments: Arguments) -> Expression:
             return "boolean"
         if isinstance(found, (int, float, Decimal)):
             return "number"
-        if isinstance(found, list):
+        if isinstance(found, (JavaList, JavaMap, bytes)):
             return "array"
         return "string" if isinstance(found, str) else "object"
 
     return kind
+
+
+def converted(arguments: Arguments, path: str) -> Expression:
+    """`convertTo(type)` and `convertTo(value,type)`, with a path on the result."""
+    follow, convert = compile_path(path), _convert_to(arguments)
+    return lambda exchange: follow(convert(exchange))
 
 
 def _convert_to(arguments: Arguments) -> Expression:
@@ -183,6 +188,12 @@ def _set_variable(arguments: Arguments) -> Expression:
     return set_variable
 
 
+_UNCHECKED = frozenset(
+    f"java.lang.{name}" for name in ("RuntimeException", "IllegalArgumentException", "IllegalStateException",
+                                     "UnsupportedOperationException", "NullPointerException", "SecurityException")
+)  # fmt: skip
+
+
 def _throw(arguments: Arguments) -> Expression:
     arguments.need(1, 2)
     message = arguments.text(0)
@@ -193,7 +204,10 @@ def _throw(arguments: Arguments) -> Expression:
         )
 
     def throw(_exchange: Exchange) -> None:
-        raise wrapped("java.lang.RuntimeException", failure(java_class, message))
+        error = failure(java_class, message)
+        if java_class not in _UNCHECKED:
+            error = wrapped(CAMEL + "RuntimeCamelException", error)
+        raise wrapped("java.lang.RuntimeException", error)
 
     return throw
 
@@ -242,6 +256,31 @@ def uuid(arguments: Arguments) -> Expression:
     return lambda _exchange: make()
 
 
+def _collate(arguments: Arguments) -> Expression:
+    arguments.need(1, 1)
+    number = arguments.number(0)
+
+    def collate(exchange: Exchange) -> Any:
+        size, items = number(exchange), iterate(exchange.message.body)
+        if size < 1:
+            raise failure(CAMEL + "RuntimeExchangeException", f"Group must be a positive number, was: {size}")
+        groups = iter(lambda: JavaList(itertools.islice(items, size)), JavaList())
+        return JavaIterator(groups, CAMEL + "support.GroupIterator")
+
+    return collate
+
+
+def _skip(arguments: Arguments) -> Expression:
+    arguments.need(1, 1)
+    number = arguments.number(0)
+
+    def skip(exchange: Exchange) -> Any:
+        rest = itertools.islice(iterate(exchange.message.body), max(number(exchange), 0), None)
+        return JavaIterator(rest, CAMEL + "util.SkipIterator")
+
+    return skip
+
+
 FUNCTIONS: dict[str, Builder] = {
     "list": _list,
     "map": _map,
@@ -253,6 +292,9 @@ FUNCTIONS: dict[str, Builder] = {
     "not": _not,
     "contains": _contains,
     "empty": _empty,
+    "newEmpty": _empty,
+    "collate": _collate,
+    "skip": _skip,
     "kindOfType": _kind_of,
     "convertTo": _convert_to,
     "setHeader": _set_header,

@@ -1,13 +1,15 @@
 """The functions of simple by name: `${name(arguments)}` and `${date:…}`.
 
-`SINCE` names those that came with Camel 4.18: an export for an older runtime has to refuse them.
+`SINCE` says which Camel brought each: an export for an older runtime has to refuse those that are newer.
 """
 
 from __future__ import annotations
 
+import re
+
 from integrator.engine.compiler import Expression, Source
 from integrator.engine.problems import ExpressionError, nearest
-from integrator.engine.simple import data, dates, files, nested, numbers, texts
+from integrator.engine.simple import data, dates, files, nested, numbers, table, texts
 from integrator.engine.simple.calls import Arguments, Builder, long_of, with_body
 from integrator.engine.simple.parser import arguments, call
 
@@ -18,57 +20,9 @@ FUNCTIONS: dict[str, Builder] = {
     **nested.FUNCTIONS,
 }
 BARE: dict[str, Builder] = {"uuid": data.uuid, "prettyBody": texts.pretty_body}
-SINCE: dict[str, str] = dict.fromkeys(
-    [
-        "abs",
-        "assert",
-        "average",
-        "base64Encode",
-        "base64Decode",
-        "capitalize",
-        "ceil",
-        "concat",
-        "contains",
-        "convertTo",
-        "distinct",
-        "floor",
-        "forEach",
-        "filter",
-        "isAlpha",
-        "isAlphaNumeric",
-        "isEmpty",
-        "isNumeric",
-        "kindOfType",
-        "length",
-        "load",
-        "lowercase",
-        "max",
-        "min",
-        "normalizeWhitespace",
-        "not",
-        "pad",
-        "quote",
-        "range",
-        "reverse",
-        "safeQuote",
-        "setHeader",
-        "setVariable",
-        "shuffle",
-        "size",
-        "split",
-        "substringAfter",
-        "substringBefore",
-        "substringBetween",
-        "sum",
-        "throwException",
-        "trim",
-        "unquote",
-        "uppercase",
-        "bodyType",
-    ],
-    "4.18",
-)
-_NOT_YET = frozenset({"collate", "skip", "messageHistory", "iif", "attachmentContent"})
+SINCE: dict[str, str] = {function.name: function.since for function in table.FUNCTIONS}
+_CONVERTED = re.compile(r"convertTo\((?P<inside>[^()]*(?:\$\{[^}]*\}[^()]*)*)\)(?P<path>[.?\[].+)", re.DOTALL)
+_NOT_YET = frozenset({"messageHistory", "attachmentContent"})
 _GUESSED = {"contextId": "camelId", "ternary": "iif", "toJson": "pretty", "loadResource": "load", "and": "&&"}
 
 
@@ -80,6 +34,9 @@ def compile_function(content: str, source: Source) -> Expression | None:
         return files.compile_file(content.removeprefix("file:"))
     if content in BARE:
         return BARE[content](Arguments(content, [], source))
+    if (path := _CONVERTED.fullmatch(content)) is not None:
+        inside = path["inside"]
+        return data.converted(Arguments("convertTo", arguments(inside), source, inside), path["path"])
     found = call(content)
     if found is None:
         return None

@@ -6,7 +6,9 @@ from typing import Any
 
 from integrator.engine.compiler import Expression, Node, Source
 from integrator.engine.javatypes import JavaList
+from integrator.engine.problems import ExpressionError
 from integrator.engine.simple.calls import Arguments, Builder, items_of, with_body
+from integrator.engine.simple.parser import parts
 from integrator.engine.simple.predicates import predicate
 from integrator.exchange import Exchange
 
@@ -23,15 +25,20 @@ def _for_each(arguments: Arguments) -> Expression:
     items, work = arguments.value(0), arguments.value(1)
 
     def for_each(exchange: Exchange) -> Any:
-        return JavaList(with_body(exchange, item, work) for item in items_of(items(exchange)))
+        found = (with_body(exchange, item, work) for item in items_of(items(exchange)))
+        return JavaList(item for item in found if item is not None)
 
     return for_each
 
 
 def _filter(arguments: Arguments) -> Expression:
     arguments.need(2, 2)
-    items = arguments.value(0)
-    test = predicate(arguments.listed[1].strip(), arguments.source)
+    items, text = arguments.value(0), arguments.listed[1].strip()
+    if any(mark in part for part in parts(text) if isinstance(part, str) for mark in "'\""):
+        raise ExpressionError(
+            "Camel drops the quotes in filter", "Compare with a header, a variable or a number."
+        )
+    test = predicate(text, arguments.source)
 
     def keep(exchange: Exchange) -> Any:
         return JavaList(item for item in items_of(items(exchange)) if with_body(exchange, item, test))
@@ -45,12 +52,7 @@ def _language(arguments: Arguments) -> Expression:
     text, options = arguments.inside.strip(), {}
     first, comma, rest = text.partition(",")
     kind, colon, name = first.partition(":")
-    if (
-        comma
-        and colon
-        and kind in ("header", "variable", "exchangeProperty", "property")
-        and name.isidentifier()
-    ):
+    if comma and colon and kind in ("header", "variable", "property") and name.isidentifier():
         text, options = rest.strip(), {"source": first}
     outer = arguments.source
     spec = registry.LANGUAGES.spec(arguments.name)

@@ -10,7 +10,6 @@ from typing import Any
 from integrator.engine.compiler import Expression
 from integrator.engine.exceptions import failure
 from integrator.engine.javatypes import JavaList, converter
-from integrator.engine.problems import ExpressionError
 from integrator.engine.simple.calls import Arguments, Builder, items_of, long_of, try_long
 from integrator.exchange import Exchange
 
@@ -21,11 +20,10 @@ _double = converter("java.lang.Double")
 def _longs(work: Callable[[list[int]], int]) -> Builder:
     def build(arguments: Arguments) -> Expression:
         arguments.need(0, 100)
-        values = arguments.values()
+        values = arguments.trimmed()
 
         def calculate(exchange: Exchange) -> Any:
-            items = [item for value in values for item in items_of(value(exchange))]
-            found = [try_long(item) for item in (items if values else [exchange.message.body])]
+            found = [try_long(item) for value in values for item in items_of(value(exchange))]
             numbers = [number for number in found if number is not None]
             return work(numbers) if numbers else None
 
@@ -35,15 +33,18 @@ def _longs(work: Callable[[list[int]], int]) -> Builder:
 
 
 def _abs(arguments: Arguments) -> Expression:
-    arguments.need(1, 1)
-    value = arguments.value(0)
-    return lambda exchange: abs(long_of(value(exchange)))
+    value = arguments.only()
+
+    def absolute(exchange: Exchange) -> Any:
+        found = value(exchange)
+        return None if found is None else abs(long_of(found))
+
+    return absolute
 
 
 def _rounded(work: Callable[[float], int]) -> Builder:
     def build(arguments: Arguments) -> Expression:
-        arguments.need(1, 1)
-        value = arguments.value(0)
+        value = arguments.only()
 
         def calculate(exchange: Exchange) -> Any:
             found = _double(value(exchange)) if _double else None
@@ -56,28 +57,38 @@ def _rounded(work: Callable[[float], int]) -> Builder:
 
 def _random(arguments: Arguments) -> Expression:
     arguments.need(1, 2)
-    low = arguments.whole_number(0) if len(arguments) > 1 else 0
-    high = arguments.whole_number(len(arguments) - 1)
+    low = arguments.number(0) if len(arguments) > 1 else (lambda _exchange: 0)
+    high = arguments.number(len(arguments) - 1)
 
-    def draw(_exchange: Exchange) -> int:
-        if high <= low:
+    def draw(exchange: Exchange) -> int:
+        least, most = low(exchange), high(exchange)
+        if most <= least:
             raise failure("java.lang.IllegalArgumentException", "bound must be positive")
-        return low + secrets.randbelow(high - low)
+        found: int = least + secrets.randbelow(most - least)
+        return found
 
     return draw
 
 
 def _range(arguments: Arguments) -> Expression:
     arguments.need(1, 2)
-    low = arguments.whole_number(0) if len(arguments) > 1 else 1
-    high = arguments.whole_number(len(arguments) - 1)
-    if high - low > _RANGE_LONGEST:
-        raise ExpressionError(f"range is limited to {_RANGE_LONGEST} numbers", "Choose a smaller one.")
-    return lambda _exchange: JavaList(range(low, high))
+    low = arguments.number(0) if len(arguments) > 1 else (lambda _exchange: 1)
+    high = arguments.number(len(arguments) - 1)
+
+    def numbers(exchange: Exchange) -> Any:
+        least, most = low(exchange), high(exchange)
+        if most - least > _RANGE_LONGEST:
+            raise failure(
+                "java.lang.IllegalArgumentException", f"range is limited to {_RANGE_LONGEST} numbers"
+            )
+        return JavaList(range(least, most)) if 0 <= least < most else None
+
+    return numbers
 
 
 def _average(numbers: list[int]) -> int:
-    return int(sum(numbers) / len(numbers))
+    total = sum(numbers)
+    return total // len(numbers) if total >= 0 else -(-total // len(numbers))
 
 
 FUNCTIONS: dict[str, Builder] = {

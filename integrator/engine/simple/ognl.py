@@ -136,7 +136,7 @@ def _method(value: Any, step: _Step) -> Any:
             method = methods.get(name) or methods.get(_getter(name))
             if method is not None:
                 return _call(method, value, step)
-    method = _ANY.get(name) or _ANY.get(_getter(name))
+    method = ANY.get(name) or ANY.get(_getter(name))
     if method is not None:
         return _call(method, value, step)
     message = f"Method with name: {step.called} not found on bean of type: {type_of(value)}"
@@ -153,6 +153,9 @@ def _call(method: Callable[..., Any], value: Any, step: _Step) -> Any:
     try:
         return method(value, *step.arguments)
     except (IndexError, ValueError) as error:
+        if isinstance(value, str) and error.args:
+            cause = failure("java.lang.StringIndexOutOfBoundsException", str(error))
+            raise _failed(step, value, cause, method=True) from error
         cause = failure(
             "java.lang.IndexOutOfBoundsException", f"the arguments of {step.name} are out of range"
         )
@@ -173,8 +176,16 @@ def _as_written(argument: Any) -> Any:
 def _substring(text: Any, start: int, end: int | None = None) -> Any:
     last = len(text) if end is None else end
     if not 0 <= start <= last <= len(text):
-        raise IndexError
+        raise IndexError(f"begin {start}, end {last}, length {len(text)}")
     return text[start:last]
+
+
+def _compared(text: str, other: str) -> int:
+    """Java's String.compareTo: the distance of the first different characters, or of the lengths."""
+    for one, two in zip(text, other, strict=False):
+        if one != two:
+            return ord(one) - ord(two)
+    return len(text) - len(other)
 
 
 def _char_at(text: str, index: int) -> str:
@@ -192,7 +203,7 @@ def _pattern(text: str, pattern: str) -> re.Pattern[str]:
         raise failure("java.util.regex.PatternSyntaxException", "no regular expression") from None
 
 
-_TEXT: dict[str, Callable[..., Any]] = {
+TEXT: dict[str, Callable[..., Any]] = {
     "length": len,
     "size": len,
     "isEmpty": lambda text: not text,
@@ -205,8 +216,12 @@ _TEXT: dict[str, Callable[..., Any]] = {
     "contains": lambda text, other: str(other) in text,
     "startsWith": lambda text, other: text.startswith(str(other)),
     "endsWith": lambda text, other: text.endswith(str(other)),
-    "indexOf": lambda text, other: text.find(str(other)),
+    "indexOf": lambda text, other, start=0: text.find(str(other), int(start)),
     "lastIndexOf": lambda text, other: text.rfind(str(other)),
+    "compareTo": lambda text, other: _compared(text, str(other)),
+    "stripLeading": str.lstrip,
+    "stripTrailing": str.rstrip,
+    "bytes": lambda text: text.encode("utf-8"),
     "charAt": _char_at,
     "concat": lambda text, other: text + str(other),
     "replace": lambda text, old, new: text.replace(str(old), str(new)),
@@ -217,16 +232,19 @@ _TEXT: dict[str, Callable[..., Any]] = {
     "split": lambda text, pattern: JavaArray(_pattern(text, pattern).split(text)),
     "repeat": lambda text, times: text * min(int(times), 1000),
 }
-_LIST: dict[str, Callable[..., Any]] = {
+LIST: dict[str, Callable[..., Any]] = {
     "size": len,
     "length": len,
     "isEmpty": lambda items: not items,
     "get": lambda items, index: _char_at(items, int(index)),
     "contains": lambda items, item: _as_written(item) in items,
     "indexOf": lambda items, item: items.index(_as_written(item)) if _as_written(item) in items else -1,
+    "lastIndexOf": lambda items, item: max(
+        (place for place, found in enumerate(items) if found == _as_written(item)), default=-1
+    ),
     "subList": lambda items, start, end: JavaList(_substring(items, start, end)),
 }
-_MAP: dict[str, Callable[..., Any]] = {
+MAP: dict[str, Callable[..., Any]] = {
     "size": len,
     "isEmpty": lambda items: not items,
     "get": lambda items, key: items.get(str(key)),
@@ -239,45 +257,45 @@ _MAP: dict[str, Callable[..., Any]] = {
     "has": lambda items, key: str(key) in items,
     "path": lambda items, key: items.get(str(key)),
 }
-_NUMBER: dict[str, Callable[..., Any]] = {
+NUMBER: dict[str, Callable[..., Any]] = {
+    "compareTo": lambda number, other: (number > other) - (number < other),
     "intValue": int,
     "longValue": int,
     "doubleValue": float,
 }
-_EXCEPTION: dict[str, Callable[..., Any]] = {
+EXCEPTION: dict[str, Callable[..., Any]] = {
     "message": text_of,
     "localizedMessage": text_of,
     "cause": cause_of,
     "class": lambda error: JavaClass(class_of(error)),
 }
-_CLASS: dict[str, Callable[..., Any]] = {
+CLASS: dict[str, Callable[..., Any]] = {
     "name": str.__str__,
     "simpleName": lambda name: str(name).rpartition(".")[2],
     "typeName": str.__str__,
 }
-_XML: dict[str, Callable[..., Any]] = {
+XML: dict[str, Callable[..., Any]] = {
     "textContent": lambda element: "".join(element.itertext()),
     "localName": lambda element: etree.QName(element).localname,
 }
-_ANY: dict[str, Callable[..., Any]] = {
+ANY: dict[str, Callable[..., Any]] = {
     "toString": to_text,
     "asText": to_text,
     "class": lambda value: JavaClass(type_of(value)),
-    "equals": lambda value, other: value == other,
 }
-_ENTRY: dict[str, Callable[..., Any]] = {
+ENTRY: dict[str, Callable[..., Any]] = {
     "key": lambda entry: entry.key,
     "value": lambda entry: entry.value,
 }
-_BYTES: dict[str, Callable[..., Any]] = {"length": len}
+BYTES: dict[str, Callable[..., Any]] = {"length": len}
 _METHODS: tuple[tuple[type | tuple[type, ...], dict[str, Callable[..., Any]]], ...] = (
-    (JavaClass, _CLASS),
-    (JavaEntry, _ENTRY),
-    (bytes, _BYTES),
-    (str, _TEXT),
-    (list, _LIST),
-    ((dict, JavaMap, Mapping), _MAP),
-    ((int, float), _NUMBER),
-    (BaseException, _EXCEPTION),
-    (etree._Element, _XML),
+    (JavaClass, CLASS),
+    (JavaEntry, ENTRY),
+    (bytes, BYTES),
+    (str, TEXT),
+    (list, LIST),
+    ((dict, JavaMap, Mapping), MAP),
+    ((int, float), NUMBER),
+    (BaseException, EXCEPTION),
+    (etree._Element, XML),
 )

@@ -101,7 +101,8 @@ def contains(left: Any, right: Any) -> bool:
     return (to_text(right) or "") in (to_text(left) or "")
 
 
-def _contains_ignoring_case(left: Any, right: Any) -> bool:
+def contains_ignoring_case(left: Any, right: Any) -> bool:
+    """`~~`: the same without regard to case."""
     if left is None or right is None:
         return False
     if isinstance(left, list):
@@ -180,8 +181,8 @@ COMPARISONS: dict[str, Comparison] = {
     "contains": contains,
     "!contains": _opposite(contains),
     "not contains": _opposite(contains),
-    "~~": _contains_ignoring_case,
-    "!~~": _opposite(_contains_ignoring_case),
+    "~~": contains_ignoring_case,
+    "!~~": _opposite(contains_ignoring_case),
     "in": _in,
     "!in": _opposite(_in),
     "not in": _opposite(_in),

@@ -9,7 +9,7 @@ from integrator.engine.problems import ExpressionError
 LONGEST = 20_000
 DEEPEST = 20
 _STARTS = ("${", "$simple{")
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "}": "}", "{": "{"}
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "}": "}"}
 
 
 @dataclass(frozen=True, slots=True)

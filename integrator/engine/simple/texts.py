@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from integrator.engine.compiler import Expression
@@ -14,7 +15,7 @@ from integrator.engine.javatypes import JavaArray, to_text
 from integrator.engine.problems import ExpressionError
 from integrator.engine.simple.calls import Arguments, Builder, items_of, text_function
 from integrator.engine.simple.prettying import pretty
-from integrator.exchange import Exchange
+from integrator.exchange import Exchange, StreamBody
 
 _HASHES = {"SHA-1": "sha1", "SHA1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512",
            "SHA3-256": "sha3_256", "SHA3-512": "sha3_512", "MD5": "md5"}  # fmt: skip
@@ -43,13 +44,15 @@ def _replace(arguments: Arguments) -> Expression:
 
 def _substring(arguments: Arguments) -> Expression:
     arguments.need(1, 3)
-    first = arguments.whole_number(0)
-    head, tail = (0, -first) if first < 0 and len(arguments) == 1 else (max(first, 0), 0)
-    if len(arguments) > 1:
-        tail = abs(arguments.whole_number(1))
+    first = arguments.number(0)
+    second = arguments.number(1) if len(arguments) > 1 else (lambda _exchange: 0)
     value = arguments.body_or(2)
 
     def substring(exchange: Exchange) -> Any:
+        head, tail = first(exchange), second(exchange)
+        if head < 0 and tail == 0:
+            head, tail = 0, head
+        head, tail = abs(head), abs(tail)
         text = to_text(value(exchange))
         return None if text is None else text[head : max(len(text) - tail, head)]
 
@@ -82,23 +85,26 @@ def _after(text: str, mark: str) -> str | None:
     return text[found + len(mark) :] if found >= 0 else None
 
 
-def _between(text: str, start: str, end: str) -> str:
+def _between(text: str, start: str, end: str) -> str | None:
     rest = _after(text, start)
-    return (_before(rest, end) or "") if rest is not None else ""
+    return _before(rest, end) if rest is not None else None
 
 
 def _pad(arguments: Arguments) -> Expression:
     arguments.need(2, 3)
-    value, width = arguments.value(0), arguments.whole_number(1)
-    if abs(width) > _PAD_LONGEST:
-        raise ExpressionError(f"pad is limited to {_PAD_LONGEST} characters", "Choose a smaller width.")
-    fill = (arguments.text(2) or " ")[0] if len(arguments) > 2 else " "
+    value, number = arguments.value(0), arguments.number(1)
+    fill = (arguments.text(2) or " ") if len(arguments) > 2 else " "
 
     def pad(exchange: Exchange) -> Any:
-        text = to_text(value(exchange))
+        text, width = to_text(value(exchange)), number(exchange)
         if text is None:
             return None
-        return text.ljust(width, fill) if width >= 0 else text.rjust(-width, fill)
+        if abs(width) > _PAD_LONGEST:
+            raise failure(
+                "java.lang.IllegalArgumentException", f"pad is limited to {_PAD_LONGEST} characters"
+            )
+        more = fill * -(-max(abs(width) - len(text), 0) // len(fill))
+        return text + more if width > 0 else more + text
 
     return pad
 
@@ -108,9 +114,13 @@ def _concat(arguments: Arguments) -> Expression:
     listed = arguments.values()
     if len(listed) == 1:
         listed = (lambda exchange: exchange.message.body, *listed)
-    first, second = listed[:2]
     separator = arguments.text(2) if len(arguments) > 2 else ""
-    return lambda exchange: separator.join(to_text(value(exchange)) or "" for value in (first, second))
+
+    def concat(exchange: Exchange) -> str:
+        texts = [to_text(value(exchange)) for value in listed[:2]]
+        return separator.join(text for text in texts if text is not None)
+
+    return concat
 
 
 def _join(arguments: Arguments) -> Expression:
@@ -123,7 +133,13 @@ def _join(arguments: Arguments) -> Expression:
     value = filled.body_or(2)
 
     def join(exchange: Exchange) -> str:
-        return separator.join(prefix + (to_text(item) or "") for item in items_of(value(exchange)))
+        found = value(exchange)
+        if found is None:
+            raise failure(
+                "java.lang.IllegalArgumentException",
+                "expression: body evaluated on must return an java.util.Iterator must be specified",
+            )
+        return separator.join(prefix + (to_text(item) or "") for item in items_of(found) if item is not None)
 
     return join
 
@@ -133,7 +149,7 @@ def _split(arguments: Arguments) -> Expression:
     value = arguments.value(0) if len(arguments) > 1 else arguments.body_or(len(arguments))
     separator = arguments.text(len(arguments) - 1) if len(arguments) else ","
     try:
-        pattern = re.compile(separator if len(separator) > 1 else re.escape(separator))
+        pattern = re.compile(separator)
         if "{" in separator:
             raise re.error("Java takes no bare brace")
     except re.error:
@@ -184,13 +200,19 @@ def _unquote(text: str) -> str:
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
 
 
+def _doubled(text: str) -> str:
+    quoted = len(text) > 1 and text[0] == text[-1] == '"'
+    return text if quoted else f'"{_unquote(text)}"'
+
+
 def _safe_quote(arguments: Arguments) -> Expression:
-    arguments.need(0, 1)
-    value = arguments.body_or(0)
+    value = arguments.only()
 
     def quote(exchange: Exchange) -> Any:
         found = value(exchange)
-        return f'"{found}"' if isinstance(found, str) else found
+        if found is None or isinstance(found, (bool, int, float, Decimal)):
+            return found
+        return f'"{_unquote(to_text(found) or "")}"'
 
     return quote
 
@@ -218,6 +240,29 @@ def _shown(arguments: Arguments, value: Expression) -> Expression:
     return shown
 
 
+def _all_of(test: Callable[[str], bool]) -> Builder:
+    def build(arguments: Arguments) -> Expression:
+        value = arguments.only()
+        return lambda exchange: test(to_text(value(exchange)) or "")
+
+    return build
+
+
+def _length(arguments: Arguments) -> Expression:
+    value = arguments.only()
+
+    def length(exchange: Exchange) -> Any:
+        found = value(exchange)
+        if isinstance(found, StreamBody):
+            return found.size
+        if isinstance(found, (bytes, JavaArray)):
+            return len(found)
+        text = to_text(found)
+        return None if text is None else len(text)
+
+    return length
+
+
 FUNCTIONS: dict[str, Builder] = {
     "trim": text_function(str.strip),
     "uppercase": text_function(str.upper),
@@ -226,13 +271,13 @@ FUNCTIONS: dict[str, Builder] = {
         lambda text: " ".join(word[:1].upper() + word[1:] for word in text.split(" "))
     ),
     "normalizeWhitespace": text_function(lambda text: " ".join(text.split())),
-    "quote": text_function(lambda text: f'"{text}"'),
+    "quote": text_function(_doubled),
     "unquote": text_function(_unquote),
     "safeQuote": _safe_quote,
-    "length": text_function(len),
-    "isAlpha": text_function(lambda text: bool(text) and all(c.isalpha() or c.isspace() for c in text)),
-    "isNumeric": text_function(lambda text: text.isdigit()),
-    "isAlphaNumeric": text_function(str.isalnum),
+    "length": _length,
+    "isAlpha": _all_of(str.isalpha),
+    "isNumeric": _all_of(str.isdigit),
+    "isAlphaNumeric": _all_of(str.isalnum),
     "base64Encode": text_function(_encode),
     "base64Decode": text_function(_decode),
     "replace": _replace,

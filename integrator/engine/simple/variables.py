@@ -8,7 +8,15 @@ from typing import Any
 
 from integrator.engine.compiler import Expression, Source
 from integrator.engine.exceptions import CAMEL, class_of, failure
-from integrator.engine.javatypes import JavaClass, JavaMap, canonical, converter, to_text, type_of
+from integrator.engine.javatypes import (
+    JavaClass,
+    JavaMap,
+    cannot_convert,
+    canonical,
+    converter,
+    to_text,
+    type_of,
+)
 from integrator.engine.names import context_properties, property_of, variables_of
 from integrator.engine.problems import ExpressionError
 from integrator.engine.simple.ognl import compile_path
@@ -17,7 +25,7 @@ from integrator.exchange import Exchange, IntegratorError
 
 _AS = re.compile(r"(?P<what>bodyAs|mandatoryBodyAs|messageAs)\((?P<type>[^)]*)\)(?P<path>.*)", re.DOTALL)
 _HEADER_AS = re.compile(
-    r"headerAs\(\s*['\"]?(?P<name>[^,()]+?)['\"]?\s*,\s*['\"]?(?P<type>[^()]+?)['\"]?\s*\)(?P<path>.*)",
+    r"(?P<what>header|variable)As\(\s*['\"]?(?P<name>[^,()]+?)['\"]?\s*,\s*['\"]?(?P<type>[^()]+?)['\"]?\s*\)(?P<path>.*)",
     re.DOTALL,
 )
 _BODY = re.compile(r"(?:in\.)?body(?P<path>[.?\[].*)?", re.DOTALL)
@@ -144,7 +152,8 @@ def _as_type(match: re.Match[str]) -> Expression:
                 return None  # no such conversion exists
             raise _mandatory(exchange, match["type"].strip(), error) from error
         if found is None and what == "mandatoryBodyAs":
-            raise failure(CAMEL + "InvalidPayloadException", f"No body available of type: {match['type']}")
+            nothing = cannot_convert(None, canonical(match["type"].strip()))
+            raise _mandatory(exchange, match["type"].strip(), nothing)
         return follow(found) if follow else found
 
     return read
@@ -152,7 +161,9 @@ def _as_type(match: re.Match[str]) -> Expression:
 
 def _mandatory(exchange: Exchange, wanted: str, error: IntegratorError) -> IntegratorError:
     found = type_of(exchange.message.body)
-    text = f"No body available of type: {canonical(wanted)} but has type: {found} on: Message"
+    text = f"No body available of type: {canonical(wanted)}"
+    if exchange.message.body is not None:
+        text += f" but has type: {found} on: Message"
     cause = failure(CAMEL + "InvalidPayloadException", text, error)
     return failure(
         CAMEL + "CamelExecutionException", "Exception occurred during execution on the exchange", cause
@@ -160,11 +171,12 @@ def _mandatory(exchange: Exchange, wanted: str, error: IntegratorError) -> Integ
 
 
 def _header_as(match: re.Match[str]) -> Expression:
-    convert, name = _converter(match["type"]), match["name"].strip()
+    convert, name, of_header = _converter(match["type"]), match["name"].strip(), match["what"] == "header"
     follow = compile_path(match["path"]) if match["path"] else None
 
     def read(exchange: Exchange) -> Any:
-        found = convert(exchange.message.headers.get(name))
+        held = exchange.message.headers if of_header else variables_of(exchange, name)
+        found = convert(held.get(name))
         return follow(found) if follow else found
 
     return read
@@ -179,7 +191,7 @@ def _exchange_path(match: re.Match[str]) -> Expression:
 
 
 def _converter(type_name: str) -> Callable[[Any], Any]:
-    found = converter(type_name.strip())
+    found = converter(type_name.strip().strip("'\""))
     if found is None:
         raise ExpressionError(
             f"the type {type_name.strip()} is unknown", "Use String, Integer, Map, List …", "type"
@@ -211,7 +223,9 @@ def _placeholder(content: str, source: Source) -> Expression:
     name, colon, default = rest.partition(":")
     found = source.scope.services.placeholders.get(name)
     if kind == "propertiesExist":
-        exists = found is not None
+        exists = (source.scope.services.placeholders.get(name.removeprefix("!")) is None) is name.startswith(
+            "!"
+        )
         return lambda _exchange: exists
     if found is None and not colon:
         raise ExpressionError(
@@ -222,7 +236,8 @@ def _placeholder(content: str, source: Source) -> Expression:
 
 
 def _one_line(exchange: Exchange) -> Any:
-    return " ".join((to_text(exchange.message.body) or "").split("\n"))
+    text = to_text(exchange.message.body)
+    return None if text is None else " ".join(text.split("\n"))
 
 
 def _body_type(exchange: Exchange) -> Any:
@@ -247,6 +262,13 @@ _FIXED: dict[str, Expression] = {
     "fromRouteId": lambda exchange: exchange.history[0].origin if exchange.history else None,
     "originalBody": lambda _exchange: None,
     "null": lambda _exchange: None,
+    "routeGroup": lambda _exchange: None,
+    **{
+        f"{what}.{name}{call}": found
+        for what, found in _sizes.items()
+        for name in ("size", "length")
+        for call in ("", "()")
+    },
 }
 _EXCHANGE: dict[str, Expression] = {
     "exchangeId": lambda exchange: exchange.id,
