@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import Any
 
 from integrator.engine.compiler import Expression, Node, source
@@ -56,9 +57,19 @@ def invocation(node: Node, found: Function, arguments: str | None, option: str) 
         return lambda _exchange: None  # routes are only checked
 
     def invoke(exchange: Exchange) -> Any:
-        return call(*[read(exchange) for read in readers])
+        result = call(*[read(exchange) for read in readers])
+        return thawed(result) if isinstance(result, (MappingProxyType, tuple)) else result
 
     return invoke
+
+
+def thawed(value: Any) -> Any:
+    """A constant of the file as data of its own, so that routes may change it."""
+    if isinstance(value, MappingProxyType):
+        return {key: thawed(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [thawed(item) for item in value]
+    return value
 
 
 def method(node: Node, text: str, option: str) -> tuple[str, str | None]:

@@ -14,7 +14,7 @@ import builtins
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import ModuleType, SimpleNamespace
+from types import MappingProxyType, ModuleType, SimpleNamespace
 from typing import Any
 
 from integrator.engine import exceptions
@@ -32,15 +32,18 @@ MODULES = (
 """What such a file may import."""
 _HIDDEN = frozenset(
     [
-        "attrgetter",
-        "methodcaller",
-        "make_dataclass",
-        "Formatter",
-        "get_type_hints",
         "ForwardRef",
+        "Formatter",
+        "attrgetter",
+        "cache",
         "evaluate_forward_ref",
+        "get_type_hints",
+        "lru_cache",
+        "make_dataclass",
+        "methodcaller",
     ]
 )
+"""What these modules have that leads elsewhere, or keeps what messages said."""
 _BUILTINS = frozenset(
     [
         "abs",
@@ -256,7 +259,19 @@ def _run(tree: ast.Module, file: str) -> dict[str, Any]:
     allowed |= {"__import__": _import, "__build_class__": builtins.__build_class__, "fail": fail}
     namespace: dict[str, Any] = {"__builtins__": allowed, "__name__": "site_code"}
     exec(compile(tree, file, "exec"), namespace)  # noqa: S102 - vetted above, approved by a second person
+    for name, value in namespace.items():
+        if name != "__builtins__":
+            namespace[name] = _frozen(value)
     return namespace
+
+
+def _frozen(value: Any) -> Any:
+    """A constant that functions cannot change: nothing of a message stays for the next."""
+    if isinstance(value, dict):
+        return MappingProxyType({key: _frozen(item) for key, item in value.items()})
+    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
+        return tuple(_frozen(item) for item in value)
+    return frozenset(value) if isinstance(value, set) else value
 
 
 def fail(java_class: str, message: str = "") -> None:
@@ -277,7 +292,8 @@ def _import(name: str, _globals: Any = None, _locals: Any = None, _names: Any = 
 
 def _public(module: ModuleType) -> SimpleNamespace:
     """What a module is for, without the modules it uses itself."""
-    names = [name for name in dir(module) if not name.startswith("_") and name not in _HIDDEN]
+    listed = getattr(module, "__all__", None) or dir(module)
+    names = [name for name in listed if not name.startswith("_") and name not in _HIDDEN]
     values = {name: getattr(module, name) for name in names}
     return SimpleNamespace(**{k: v for k, v in values.items() if not isinstance(v, ModuleType)})
 
@@ -329,6 +345,24 @@ class _Guard(ast.NodeVisitor):
         if node.attr.startswith("_") or node.attr in _REFUSED_ATTRIBUTES or node.attr in _HIDDEN:
             self.refuse(node, f"functions of a site cannot use .{node.attr}",
                         "Use f-strings for texts; private things stay private.")  # fmt: skip
+        self.generic_visit(node)
+
+    def visit_MatchClass(self, node: ast.MatchClass) -> None:
+        """`case A(b=c)`: a way to read an attribute."""
+        for name in node.kwd_attrs:
+            if name.startswith("_") or name in _REFUSED_ATTRIBUTES:
+                self.refuse(node, f"functions of a site cannot use .{name}", "Private things stay private.")
+        self.generic_visit(node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        """`def`: a default that can change would keep something from one message to the next."""
+        for default in (*node.args.defaults, *filter(None, node.args.kw_defaults)):
+            if isinstance(
+                default, (ast.List, ast.Dict, ast.Set, ast.Call, ast.ListComp, ast.DictComp, ast.SetComp)
+            ):
+                self.refuse(
+                    default, f"a default of {node.name} can change", "Use None, a text, a number or a tuple."
+                )
         self.generic_visit(node)
 
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:

@@ -139,6 +139,14 @@ async def test_the_context_is_read_only() -> None:
         ("x = 1\ndef f(body):\n    global x\n", 3, 5, "keep nothing"),
         ("async def f(body):\n    return 1\n", 1, 1, "async"),
         ("def f(body)\n", 1, 12, "no Python"),
+        ("def f(body, seen=[]):\n    return seen\n", 1, 18, "can change"),
+        ("from functools import lru_cache\n", 1, 1, "lru_cache"),
+        (
+            "def f(body):\n    match body:\n        case object(_exchange=x):\n            return x\n",
+            3,
+            14,
+            "._exchange",
+        ),
         ("def f(body):\n    return (g for g in body).gi_frame\n", 2, 12, "gi_frame"),
     ],
 )
@@ -158,6 +166,25 @@ def test_modules_give_nothing_but_what_they_are_for() -> None:
     made = replace(source(route("bean: f")), code=code)
     routes = compile_routes([made], Services())
     assert routes.uris == {"direct:start"}
+
+
+async def test_constants_cannot_change() -> None:
+    code = """
+SEEN = {"a": [1]}
+LISTED = []
+def read(body):
+    return SEEN["a"][0]
+def write(body):
+    SEEN["b"] = body
+def append(body):
+    LISTED.append(body)
+def give(body):
+    return SEEN
+"""
+    assert (await steps("bean: give", exchange("x"), code)).message.body == {"a": [1]}
+    assert (await steps("bean: read", exchange("x"), code)).message.body == 1
+    assert str((await steps("bean: write", exchange("x"), code)).exception) == "TypeError in step bean"
+    assert str((await steps("bean: append", exchange("x"), code)).exception) == "AttributeError in step bean"
 
 
 async def test_modules_lead_to_no_other_module() -> None:
