@@ -286,6 +286,7 @@ def _sandbox(options: Options) -> Iterator[Mapping[str, str]]:
     # In a session of its own, so that Ctrl-C leaves it answering while the bus drains; it ends with
     # its standard input, that is with this process, however that ends.
     command = [sys.executable, "-m", "integrator.sandbox", "--site", str(options.site), "--with-parent"]
+    command += ["--files", str(options.var.absolute() / "sandbox")]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
     try:
         assert process.stdout is not None

@@ -108,7 +108,7 @@ class Files:
             raise PermissionError("the adapter's owner does not allow the flow to take files from there")
         if self.must_exist:
             await self.place.way.folder.listing(self.place.path, 0)
-        elif self.place.path:
+        else:
             await self.place.way.folder.make(self.place.path)
         await self._restore()
         await self.schedule.run(lambda: self._look(take))

@@ -18,6 +18,7 @@ from integrator.sandbox.persons import synthetic_persons
 
 COMMUNE = "municipal/namur"
 CONSULT, NOTIFY, SOAP = "/v1/persons/consult", "/v1/permit-notifications", "/soap/person/v3"
+DROP = "municipal/permit-drop"
 DELIVERY_SECONDS = 20.0
 _PLAIN = "\x1b[0m"
 _UNKNOWN = "53480200724"  # a valid number that the sandbox's register does not have
@@ -108,6 +109,25 @@ def exchanges(run: RunFile) -> Iterator[Shown]:
     )
     yield _line("notify a permit (event)", accepted)
     yield _delivered(run, key, accepted)
+    drop = run.adapters.get(DROP)
+    if drop is not None:
+        yield _dropped(Path(drop))
+
+
+def _dropped(directory: Path) -> Shown:
+    """A permit as a file, as a commune without an API sends it; the bus moves it once it is recorded."""
+    name = f"decision-{uuid4()}.json"
+    body = {**notification(), "reference": "PE/2026/119", "municipality": "63023"}
+    part = directory / f"{name}.part"
+    part.write_text(json.dumps(body), "utf-8")
+    part.rename(directory / name)
+    end = time.monotonic() + DELIVERY_SECONDS
+    while time.monotonic() < end:
+        for state, status in (("done", 202), ("refused", 403)):
+            if (directory / state / name).exists():
+                return Shown("notify a permit (file)", status, "accepted" if status == 202 else state, "-")
+        time.sleep(0.05)
+    return Shown("notify a permit (file)", 0, "not taken", "-")
 
 
 def _line(what: str, answer: Answer) -> Shown:

@@ -276,7 +276,7 @@ def _postgres_class(error: psycopg.Error) -> str:
         return _DAO + "InvalidDataAccessResourceUsageException"
     if isinstance(error, psycopg.OperationalError):
         return _DAO + "DataAccessResourceFailureException"
-    return _JDBC + ("BadSqlGrammarException" if isinstance(error, errors.SyntaxErrorOrAccessRuleViolation)
+    return _JDBC + ("BadSqlGrammarException" if isinstance(error, psycopg.ProgrammingError)
                     else "UncategorizedSQLException")  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""`python -m integrator.sandbox [--site DIR | --compiled FILE] [--port ADAPTER=PORT]`
+"""`python -m integrator.sandbox [--site DIR | --compiled FILE] [--port ADAPTER=PORT] [--files DIR]`
 
 Starts every simulator of a site on loopback and prints one line of JSON: adapter id to endpoint.
 Runs until it is interrupted, or until its standard input ends when started with `--with-parent`.
@@ -24,6 +24,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--site", type=Path, default=Path(), help="folder of the site (default: here)")
     parser.add_argument("--compiled", type=Path, help="file with a compiled site, - for standard input")
     parser.add_argument("--port", action="append", default=[], metavar="ADAPTER=PORT", help="a fixed port")
+    parser.add_argument("--files", type=Path, help="where adapters of files get their directories")
     parser.add_argument("--with-parent", action="store_true", help="end when standard input ends")
     return parser.parse_args(arguments)
 
@@ -47,13 +48,15 @@ def _ports(texts: list[str]) -> dict[str, int]:
     return ports
 
 
-async def serve(site: CompiledSite, ports: dict[str, int], *, with_parent: bool) -> None:
+async def serve(
+    site: CompiledSite, ports: dict[str, int], *, with_parent: bool, files: Path | None = None
+) -> None:
     """Run the sandbox until a signal, or the end of standard input."""
     loop = asyncio.get_running_loop()
     done = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, done.set)
-    async with Sandbox(site, ports=ports) as sandbox:
+    async with Sandbox(site, ports=ports, files=files) as sandbox:
         sys.stdout.write(json.dumps(sandbox.endpoints()) + "\n")
         sys.stdout.flush()
         if with_parent:
@@ -81,7 +84,7 @@ def main(arguments: list[str] | None = None) -> None:
     except SiteError as error:
         raise SystemExit(f"{error} (integrator check --site {options.site} shows every mistake)") from None
     try:
-        asyncio.run(serve(site, ports, with_parent=options.with_parent))
+        asyncio.run(serve(site, ports, with_parent=options.with_parent, files=options.files))
     except OSError as error:
         raise SystemExit(f"the sandbox cannot listen ({error.strerror}): choose other ports") from None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Self
 
 from integrator.contracts.contract import Contract
@@ -49,12 +50,19 @@ def simulated(site: CompiledSite) -> list[str]:
 class Sandbox:
     """The simulators of a site, on 127.0.0.1 only and on the running loop.
 
-    `ports` gives fixed ports by adapter id; the others take any free one. Use it as an async
-    context manager, or `start` and `stop`.
+    `ports` gives fixed ports by adapter id; the others take any free one. Below `files` each adapter of
+    files gets a directory. Use it as an async context manager, or `start` and `stop`.
     """
 
-    def __init__(self, site: CompiledSite, *, ports: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self, site: CompiledSite, *, ports: Mapping[str, int] | None = None, files: Path | None = None
+    ) -> None:
         self.simulators: dict[str, Simulator] = {}
+        self._directories = {
+            adapter.id: files / adapter.system
+            for adapter in site.adapters.values()
+            if files is not None and adapter.protocol == "files"
+        }
         self._listeners: dict[str, Listener] = {}
         for adapter_id in simulated(site):
             adapter = site.adapters[adapter_id]
@@ -65,7 +73,9 @@ class Sandbox:
             self._listeners[adapter_id] = listener
 
     async def start(self) -> None:
-        """Listen. Raises OSError where a fixed port is in use; then nothing listens."""
+        """Make the directories and listen. Raises OSError where a fixed port is in use; then nothing listens."""
+        for directory in self._directories.values():
+            directory.mkdir(parents=True, exist_ok=True)
         try:
             for listener in self._listeners.values():
                 await listener.start()
@@ -80,7 +90,8 @@ class Sandbox:
 
     def endpoints(self) -> dict[str, str]:
         """The endpoint of every simulated adapter, once started."""
-        return {name: found.url + self.simulators[name].path for name, found in self._listeners.items()}
+        servers = {name: found.url + self.simulators[name].path for name, found in self._listeners.items()}
+        return servers | {name: str(directory) for name, directory in self._directories.items()}
 
     def controls(self) -> dict[str, str]:
         """The base address of every simulator, where `/_sandbox/…` is."""

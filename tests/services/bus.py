@@ -42,10 +42,12 @@ class BusProcess:
     ) -> None:
         self.site, self.var, self.port = site, var, port or free_port()
         self.address = f"http://127.0.0.1:{self.port}"
+        self.drop = var.parent.absolute() / "drop"
         self.environment = {
             **os.environ,
             "BCED_PERSON_URL": endpoints["regional/bced-person"],
             "PERMIT_PLATFORM_URL": endpoints["regional/permit-platform"],
+            "PERMIT_DROP_DIR": str(self.drop),
         }
         self._services = services
         self.sandbox = False  # simulators of its own, as `make run` starts them
