@@ -25,7 +25,7 @@ from integrator.journal import tree
 from integrator.journal.canonical import canonical
 from integrator.journal.note import NoteError
 from integrator.store import failpoints
-from integrator.store.api import CheckpointRow, Store
+from integrator.store.api import CheckpointRow, LogState, Store, StoreRefused
 
 CLOCK_STEP_US = 1_000_000
 TAIL_ENTRIES = 10_000
@@ -221,7 +221,7 @@ async def reconcile(store: Store, anchor: Anchor, now_us: int) -> AnchorState:
     normal trace of a crash between sealing and anchoring. Raises AnchorRefused with the remedy, or
     StoreUnavailable.
     """
-    log = await store.log_state()
+    log = await _state(store)
     state = anchor.load()
     if state is None:
         state = _first(anchor, log.size, now_us)
@@ -256,6 +256,20 @@ def _first(anchor: Anchor, size: int, now_us: int) -> AnchorState:
         )
     start = beginning(anchor.origin)
     return AnchorState(anchor.origin, start, now_us, tail=start, middle=start)
+
+
+async def _state(store: Store) -> LogState:
+    """The log's state, held against its entries. Raises AnchorRefused where it is lost or torn."""
+    try:
+        log = await store.log_state()
+    except StoreRefused as error:
+        raise AnchorRefused(str(error)) from error
+    if await store.log_entries(log.size, log.size + 1):
+        raise AnchorRefused(
+            f"the sealed log goes on behind the {log.size} entries its state says: the database was edited "
+            "or half restored. Restore it whole"
+        )
+    return log
 
 
 async def _check_tail(store: Store, state: AnchorState) -> None:

@@ -272,7 +272,7 @@ class Store(Sql, Protocol):
         ...
 
     async def log_state(self) -> LogState:
-        """How far the log is sealed."""
+        """How far the log is sealed. Raises StoreRefused where the row that says so is lost."""
         ...
 
     async def pending(self, limit: int) -> Sequence[tuple[bytes, bytes]]:

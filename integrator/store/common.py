@@ -21,6 +21,7 @@ from integrator.store.api import (
     LogState,
     Row,
     StoredRecord,
+    StoreRefused,
     TileHash,
 )
 from integrator.store.units import Stale, Unit
@@ -183,8 +184,13 @@ class CommonStore(ABC):
     # --- sealing, reading side ---
 
     async def log_state(self) -> LogState:
-        """Size of the sealed log and time of the last sealing."""
-        return LogState(*(await self.rows(sql.LOG_STATE))[0])
+        """Size of the sealed log and time of the last sealing. Raises StoreRefused where it is lost."""
+        rows = await self.rows(sql.LOG_STATE)
+        if not rows:
+            raise StoreRefused(
+                "the database has lost the state of its log (table log_state): restore the database"
+            )
+        return LogState(*rows[0])
 
     async def pending(self, limit: int) -> Sequence[tuple[bytes, bytes]]:
         """(record id, leaf hash) of unsealed records, oldest first."""

@@ -244,3 +244,32 @@ async def test_without_any_checkpoint_of_the_old_log_none_begins(
         )
     begun = await epochs.begin(store, journal, anchor, ORIGIN, READING, clock, published=note)
     assert begun.lost_size == 8
+
+
+# --- a state that is lost or torn ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("damage", "match"),
+    [
+        ("DELETE FROM log_state", "lost the state of its log"),
+        ("UPDATE log_state SET size = size - 1", "goes on behind the 3 entries its state says"),
+        (
+            "DELETE FROM log_entry WHERE leaf_index = 3",
+            "other records than its anchor saw, somewhere in 0..4",
+        ),
+    ],
+)
+async def test_a_lost_or_torn_state_is_refused_with_the_remedy(
+    real: Store, journal: Journal, anchor: Anchor, clock: Clock, make_context: Make, answered: Answered,
+    damage: str, match: str,
+) -> None:  # fmt: skip
+    for _ in range(2):
+        await exchange(real, journal, make_context(), answered)
+    await sealed(real, anchor, clock)
+    await real.change(damage, ())
+    with pytest.raises(AnchorRefused, match=match) as caught:
+        await Sealer(real, anchor, LOG_KEY, clock).prepare()
+    assert (
+        "estore" in str(caught.value) or "older copy" in str(caught.value) or "right one" in str(caught.value)
+    )
