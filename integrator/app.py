@@ -44,6 +44,7 @@ from integrator.journal.recovery import close_orphans
 from integrator.journal.sealer import Pass, Sealer, SealerStopped
 from integrator.journal.stewardship import Stewardship
 from integrator.journal.upkeep import Upkeep
+from integrator.journal.vault import Vault
 from integrator.journal.witness_client import Reply
 from integrator.journal.witness_duty import WitnessDuty, read_policy
 from integrator.operations.compilation import SiteRefusedError, compile_in_child
@@ -184,6 +185,7 @@ class Bus:
             log_access=LogAccess(options.log_tiles == "public", self.control_token),
             published=Published(base.store, self.witnesses.policy if self.witnesses else None),
             accepting=self.witnesses.check if self.witnesses else lambda: None,
+            vault=Vault(base.store, base.keyring, now_us),
             mounted=LazyPortal(self.control(lambda: self.runtime.site)) if options.control_plane else None,
         )
         self.consumers = Consumers(self.gateway.plane, base.store, _jq)

@@ -10,7 +10,7 @@ from rich.markup import escape
 from typer.exceptions import TyperException
 
 import integrator
-from integrator.commands import bus, journal, keys, retention, send, site, witness
+from integrator.commands import bus, inspection, journal, keys, retention, send, site, vault, witness
 from integrator.commands.shared import err, out
 
 app = typer.Typer(
@@ -25,7 +25,9 @@ for one in (bus.app, site.app, send.app):
     app.add_typer(one)
 app.add_typer(keys.key_app, name="key")
 journal.app.add_typer(witness.app)
+journal.app.add_typer(vault.app)
 journal.app.add_typer(retention.app)
+journal.app.add_typer(inspection.app)
 app.add_typer(journal.app, name="journal")
 app.add_typer(site.site_app, name="site")
 app.add_typer(keys.keyring_app, name="keyring")

@@ -21,6 +21,7 @@ from integrator.gateway.status import status
 from integrator.gateway.transparency import LOG_PATH, RECEIPT, LogAccess, log, receipt
 from integrator.journal.noise import Noise
 from integrator.journal.published import Published
+from integrator.journal.vault import Vault
 from integrator.journal.writer import Journal
 from integrator.security.keyring import Keyring
 from integrator.security.limits import DEFAULT, Limits
@@ -67,6 +68,7 @@ class Gateway:
         log_access: LogAccess = LogAccess(),  # noqa: B008 - frozen
         published: Published | None = None,
         accepting: Callable[[], None] = _nothing,
+        vault: Vault | None = None,
         control_prefixes: tuple[str, ...] = CONTROL_PREFIXES,
         credentials_kept_seconds: float = 5.0,
     ) -> None:
@@ -94,6 +96,7 @@ class Gateway:
             conversions=conversions(limits),
             published=published or Published(store),
             accepting=accepting,
+            vault=vault,
             public_url=public_url,
         )
         self._upkeep = Upkeep(store, journal, noise, unwritten, now_us)

@@ -20,6 +20,7 @@ from integrator.gateway.pipeline import Ended, close_later, end_row, record_row,
 from integrator.gateway.plane import Plane
 from integrator.gateway.recording import Uncertain, commit
 from integrator.gateway.runtime import FlowRuntime
+from integrator.journal.vault import REQUEST
 from integrator.store.units import AcceptRow, Conflict, IdempotencyRow, RecordRow, Unit
 
 _KEY_DOMAIN = b"integrator/idempotency-key/v1\n"
@@ -59,7 +60,8 @@ async def accept(
         unit = Unit([row], accept=_accept_row(plane, context, exchange_id, body, row.leaf_hash))
         if key is not None:
             unit.idempotency = _claim(plane, context, exchange_id, key, body)
-        conflict = await commit(plane.store, unit)
+        kept = await plane.vaulted(flow, context, REQUEST, body) if flow.flow.vault else ()
+        conflict = await commit(plane.store, unit, kept)
     except IntegratorError as error:
         close_later(plane, flow, context, "failed", error)
         plane.metrics.refused(error.reason)

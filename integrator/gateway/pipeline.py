@@ -32,6 +32,7 @@ from integrator.gateway.plane import Plane
 from integrator.gateway.policy import Granted
 from integrator.gateway.recording import Uncertain, commit
 from integrator.gateway.runtime import FlowRuntime
+from integrator.journal.vault import ANSWER, REQUEST
 from integrator.store.units import RecordRow, Unit
 from integrator.telemetry import log
 
@@ -69,7 +70,8 @@ async def run(
     plane.open[context.exchange_id] = context.received_us
     try:
         row = record_row(plane, flow, context, "received")
-        await commit(plane.store, Unit([row]))
+        kept = await plane.vaulted(flow, context, REQUEST, message.as_bytes()) if flow.flow.vault else ()
+        await commit(plane.store, Unit([row]), kept)
     except IntegratorError as unwritten:
         close_later(plane, flow, context, "failed", unwritten)
         if not isinstance(unwritten, Uncertain):
@@ -170,7 +172,8 @@ async def _end(
         _withdraw(context, error)
     try:
         row = record_row(plane, flow, context, kind)
-        conflict = await commit(plane.store, Unit([row]))
+        kept = await plane.vaulted(flow, context, ANSWER, body) if flow.flow.vault and body else ()
+        conflict = await commit(plane.store, Unit([row]), kept)
     except asyncio.CancelledError:
         close_later(plane, flow, context, "unanswered", RouteFailed(reason="stopped"))
         raise

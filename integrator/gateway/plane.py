@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import uuid_utils
 
-from integrator.exchange import Context, Conversions, Overloaded
+from integrator.exchange import Context, Conversions, NotRecorded, Overloaded
 from integrator.gateway.headers import Asked
 from integrator.gateway.identity import Caller, Identity
 from integrator.gateway.policy import Granted, PurposeRule, decide, take_quota
@@ -19,10 +19,12 @@ from integrator.gateway.recording import Unwritten
 from integrator.gateway.runtime import FlowRuntime, Runtime
 from integrator.journal.noise import Noise
 from integrator.journal.published import Published
+from integrator.journal.vault import Vault
 from integrator.journal.writer import Journal
 from integrator.security.keyring import Keyring
 from integrator.security.limits import Limits
-from integrator.store.api import Store
+from integrator.store.api import Change, Store
+from integrator.store.units import StoreUnavailable
 from integrator.telemetry.metrics import Metrics
 
 
@@ -73,6 +75,7 @@ class Plane:
     published: Published
     public_url: str | None = None
     accepting: Callable[[], None] = _always
+    vault: Vault | None = None
     in_flight: int = field(default=0)
 
     def check_load(self) -> None:
@@ -80,6 +83,21 @@ class Plane:
         self.accepting()
         if self.in_flight > self.limits.exchanges_in_flight:
             raise Overloaded("too many exchanges are in flight: try again later")
+
+    async def vaulted(
+        self, flow: FlowRuntime, context: Context, part: str, payload: bytes
+    ) -> Sequence[Change]:
+        """What keeps a payload, to be written with its record; nothing for flows without a vault.
+
+        Raises NotRecorded where the vault's key cannot be had now.
+        """
+        period = flow.flow.vault
+        if period is None or self.vault is None:
+            return ()
+        try:
+            return (await self.vault.keep(context.exchange_id, part, payload, period),)
+        except StoreUnavailable:
+            raise NotRecorded("the journal cannot be written now: try again later") from None
 
     def count_noise(self, reason: str) -> None:
         """One more request that names neither a flow nor a known party."""

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from integrator.exchange import NotRecorded, Overloaded
 from integrator.journal.noise import Noise
 from integrator.journal.noise import records as noise_records
 from integrator.journal.writer import Journal
-from integrator.store.api import Store
+from integrator.store.api import Change, Store
 from integrator.store.units import (
     Conflict,
     RecordRow,
@@ -24,6 +24,7 @@ from integrator.store.units import (
     StoreUnavailable,
     StoreUncertain,
     Unit,
+    UnitConflict,
     UnitRefused,
 )
 from integrator.telemetry import log
@@ -35,14 +36,19 @@ class Uncertain(NotRecorded):
     """The database was lost while it wrote: the rows may be there or not. Look before deciding."""
 
 
-async def commit(store: Store, unit: Unit) -> Conflict | None:
-    """Write a unit; return once it is durable, or its conflict.
+async def commit(store: Store, unit: Unit, changes: Sequence[Change] = ()) -> Conflict | None:
+    """Write a unit, with changes that belong to it; return once it is durable, or its conflict.
 
     Raises NotRecorded (Uncertain where it may be written all the same), or Overloaded where too
     many units wait already.
     """
     try:
+        if changes:
+            await store.together(changes, unit)
+            return None
         return await store.commit(unit)
+    except UnitConflict as error:
+        return error.conflict
     except StoreOverloaded:
         raise Overloaded("too many exchanges wait for the journal: try again later") from None
     except StoreUncertain:

@@ -8,9 +8,14 @@ from __future__ import annotations
 
 ACTS: dict[str, tuple[str, ...]] = {
     "site-activated": ("site", "previous_site", "flows"),
-    "key-added": ("key_id", "party", "expires"),
+    "key-added": ("key_id", "party", "expires", "role"),
     "key-revoked": ("key_id", "party"),
-    "journal-read": ("criterion", "found"),
+    "journal-read": ("criterion", "found", "role"),
+    "journal-read-refused": ("criterion", "reason", "role"),
+    "numbers-linked": ("link",),
+    "numbers-unlinked": ("link",),
+    "breach-asked": ("breach", "criterion"),
+    "breach-released": ("breach", "criterion"),
     "journal-checked": ("size", "problems"),
     "anchor-adopted": ("size", "running_hash"),
     "retention-applied": ("class", "deleted", "held", "until"),
@@ -22,8 +27,9 @@ ACTS: dict[str, tuple[str, ...]] = {
     "journal-exported": ("start", "stop", "size"),
     "journal-recovered": ("start", "stop", "source"),
     "epoch-begun": ("number", "kept_size", "old_origin", "old_size", "old_root"),
-    "vault-opened": ("exchange", "payloads"),
-    "vault-month-destroyed": ("month", "payloads"),
+    "vault-opened": ("exchange", "found"),
+    "vault-erased": ("exchange", "payloads"),
+    "vault-month-destroyed": ("month",),
     "noise": ("reason", "count", "minute"),
     "dead-letter-discarded": ("exchange", "flow", "reason"),
 }

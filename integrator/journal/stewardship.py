@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+from integrator.exchange import InvalidRequest
 from integrator.journal import export, rekey
 from integrator.journal.erasure import Erasure
 from integrator.journal.holds import ALWAYS_US, Holds
@@ -13,6 +14,7 @@ from integrator.journal.jobs import Job, Jobs
 from integrator.journal.rekey import Rekey
 from integrator.journal.retention import Advance, Retention
 from integrator.journal.search import Reading
+from integrator.journal.vault import Vault, row
 from integrator.journal.writer import Journal
 from integrator.store.api import Store
 from integrator.store.units import Unit
@@ -33,7 +35,25 @@ class Stewardship:
         self.waits = waits
         self.holds = Holds(store, journal, clock)
         self.retention = Retention(store, journal, clock)
+        self.vault = Vault(store, journal.keyring, clock)
         self.jobs = Jobs()
+
+    # --- the vault ---
+
+    async def payloads(self, reading: Reading, exchange: str) -> Row:
+        """What the vault keeps of an exchange."""
+        return row(await self.vault.open(self._journal, reading, exchange))
+
+    async def forget(self, reading: Reading, exchange: str) -> Row:
+        """Destroy what the vault keeps of an exchange. Raises InvalidRequest where a hold forbids it."""
+        if await self.holds.list():
+            raise InvalidRequest("a legal hold is in force: `integrator journal hold list` shows it, lift it first",
+                                 reason="held")  # fmt: skip
+        return {"payloads": await self.vault.forget(self._journal, reading, exchange)}
+
+    async def expire_vault(self) -> list[str]:
+        """Destroy the months whose period is over, unless a legal hold is in force."""
+        return [] if await self.holds.list() else await self.vault.expire(self._journal)
 
     # --- holds ---
 

@@ -64,6 +64,7 @@ class Upkeep:
         if self._partitions is not None:
             await self._partitions.make_ahead(self._clock())
         await self._stewardship.retention.apply(by_month=self._partitions)
+        await self._stewardship.expire_vault()
         if await Rekey(self._store, self._journal, self._clock).waiting():
             await self._stewardship.rekey(Reading("bus", "go on after a stop"))
         return True

@@ -68,6 +68,12 @@ class ExportRequest(Explained):
     until: Moment = None
 
 
+class VaultRequest(Explained):
+    """A look into the payload vault, or the end of what it keeps of an exchange."""
+
+    exchange: str = Field(max_length=64, description="the exchange id")
+
+
 class RetireRequest(Explained):
     """A key to be forgotten."""
 
@@ -156,6 +162,20 @@ async def lift_hold(hold_id: str, wanted: Explained, bus: Services) -> HoldView:
 async def erase(wanted: EraseRequest, bus: Services) -> WorkView:
     """Erase one subject's details."""
     return WorkView(**(await bus.stewardship.erase(wanted.reading(), wanted.subject)).row())
+
+
+@router.post("/journal/vault/open", description="What the vault keeps of an exchange; the look is recorded.")
+async def open_vault(wanted: VaultRequest, bus: Services) -> dict[str, str]:
+    """The request and the answer of an exchange."""
+    found: dict[str, str] = await bus.stewardship.payloads(wanted.reading(), wanted.exchange)
+    return found
+
+
+@router.post("/journal/vault/erase", description="Destroys the keys of what the vault keeps of an exchange.")
+async def erase_vault(wanted: VaultRequest, bus: Services) -> dict[str, int]:
+    """How many payloads there were."""
+    done: dict[str, int] = await bus.stewardship.forget(wanted.reading(), wanted.exchange)
+    return done
 
 
 @router.post("/journal/retain", status_code=202, description=f"Deleting what has expired {_JOBS}.")

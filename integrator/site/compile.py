@@ -163,6 +163,7 @@ class _Compiler:
             data=flow.data,
             field_groups={group: tuple(fields) for group, fields in flow.field_groups.items()},
             retention=flow.retention,
+            vault=flow.vault,
             service_level=level.model_dump(exclude_none=True) if level else {},
             delivery=compiled.Delivery(
                 attempts=delivery.attempts,
@@ -364,6 +365,7 @@ def _purpose(name: str, item: PurposeItem) -> compiled.Purpose:
         contexts=dict(item.contexts),
         dossier_sources=tuple(item.dossier.sources) if item.dossier else (),
         dossier_pattern=item.dossier.pattern if item.dossier else None,
+        disclosure=item.disclosure,
     )
 
 

@@ -17,7 +17,10 @@ REACHED = frozenset({"http", "files", "sftp", "sql", "queue"})
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """A purpose (finalité): contexts are codes by header family without version (`bced`, `ksz`)."""
+    """A purpose (finalité): contexts are codes by header family without version (`bced`, `ksz`).
+
+    `disclosure` is the ISO 8601 period during which the citizen's report leaves its exchanges out.
+    """
 
     id: str
     title: Mapping[str, str]
@@ -25,6 +28,7 @@ class Purpose:
     contexts: Mapping[str, str] = field(default_factory=dict)
     dossier_sources: tuple[str, ...] = ()
     dossier_pattern: str | None = None
+    disclosure: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,7 @@ class Flow:
     data: str = "personal"  # public | internal | personal | sensitive
     field_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     retention: str = "P10Y"
+    vault: str | None = None  # how long payloads are kept, an ISO period; None: not at all
     service_level: Mapping[str, str] = field(default_factory=dict)
     delivery: Delivery = field(default_factory=Delivery)
     grants: tuple[Grant, ...] = ()

@@ -196,6 +196,30 @@ cosignature = Table(
     sqlite_with_rowid=False,
 )
 
+vault_month = Table(
+    "vault_month",
+    metadata,
+    _word("name"),
+    _word("key_id"),
+    _blob("wrapped"),
+    _time("until_us"),
+    PrimaryKeyConstraint("name"),
+)
+
+vault_payload = Table(
+    "vault_payload",
+    metadata,
+    Column("exchange_id", LargeBinary, nullable=False),
+    _word("part"),
+    _word("month"),
+    _blob("wrapped"),
+    _blob("sealed"),
+    _time("kept_us"),
+    PrimaryKeyConstraint("exchange_id", "part"),
+    CheckConstraint("part IN ('request', 'answer')", name="part_known"),
+)
+Index("vault_payload_month", vault_payload.c.month)
+
 delivery = Table(
     "delivery",
     metadata,

@@ -18,12 +18,13 @@ from integrator.store import (
     retention,
     sqlite_batch,
     statements,
+    vault,
     witnesses,
 )
 from integrator.store.location import locate
 from integrator.store.tables import metadata
 
-EVERY = statements.ALL | retention.ALL | mediation.ALL | witnesses.ALL | inspection.ALL
+EVERY = statements.ALL | retention.ALL | mediation.ALL | witnesses.ALL | inspection.ALL | vault.ALL
 """The texts both databases run, of all modules."""
 
 

@@ -76,6 +76,12 @@ class PurposeItem(SiteModel):
         description="What a case must look like; none: any case but a void one.",
         examples=[{"sources": ["imio-urban"], "pattern": r"^PE/\d{4}/\d{1,6}$"}],
     )
+    disclosure: Retention | None = Field(
+        default=None,
+        description="How long a citizen's report leaves out what was done for it, such as an inquiry that "
+        "must not be warned of; none: reported at once.",
+        examples=["P6M"],
+    )
 
 
 class SoapEntry(SiteModel):
@@ -260,6 +266,12 @@ class FlowItem(SiteModel):
         default="P10Y",
         description="How long the journal keeps the details of its exchanges (ISO 8601).",
         examples=["P10Y"],
+    )
+    vault: Retention | None = Field(
+        default=None,
+        description="How long what was asked and answered is kept, encrypted, for disputes (ISO 8601); none: "
+        "payloads are not kept. The key of each month is destroyed when the period is over.",
+        examples=["P1Y"],
     )
     delivery: DeliveryRule | None = Field(
         default=None,
