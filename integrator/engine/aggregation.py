@@ -279,6 +279,12 @@ def true(value: Any) -> bool:
     return bool(_boolean(value))
 
 
+def batch_size(exchange: Exchange) -> int:
+    """How many messages the batch of a message has; 0 where it is none."""
+    assert _integer is not None
+    return _integer(exchange.properties.get("CamelBatchSize")) or 0
+
+
 def flagged_all(exchange: Exchange) -> bool:
     """Whether a message only asks for all groups to be completed; the flag is taken off it."""
     headers, properties = exchange.message.headers, exchange.properties

@@ -19,6 +19,7 @@ from integrator.engine.aggregation import (
     Rules,
     Strategy,
     Taken,
+    batch_size,
     flagged_all,
     flagged_inclusive,
     take,
@@ -26,14 +27,12 @@ from integrator.engine.aggregation import (
 )
 from integrator.engine.children import child, contained, family_ends
 from integrator.engine.exceptions import CAMEL, JavaException, class_of
-from integrator.engine.javatypes import converter
 from integrator.engine.services import Services
 from integrator.engine.steps import Block, Family, Trail, Where
 from integrator.exchange import Exchange, Overloaded
 
 Scope = tuple[str, ...]
 GroupKey = tuple[Scope, str]
-_integer = converter("java.lang.Integer")
 
 
 def scope_of(exchange: Exchange) -> Scope:
@@ -118,9 +117,7 @@ class Aggregator:
                 return False
             self._batch.add(key)
             self._batched += 1
-            assert _integer is not None
-            size = _integer(exchange.properties.get("CamelBatchSize")) or 0
-            if 0 < size <= self._batched:
+            if 0 < batch_size(exchange) <= self._batched:
                 self._batched = 0
                 return True
             return False

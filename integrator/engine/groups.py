@@ -16,7 +16,7 @@ from typing import Protocol
 import uuid_utils
 
 from integrator.engine import keeping
-from integrator.engine.aggregation import BY, GROUPED, KEY, SIZE, Rules, Strategy, take
+from integrator.engine.aggregation import BY, GROUPED, KEY, SIZE, Rules, Strategy, batch_size, take
 from integrator.engine.javatypes import JavaList
 from integrator.engine.strategies import grouping_full
 from integrator.exchange import Context, Conversions, Exchange, Overloaded, Subject
@@ -217,8 +217,7 @@ class Work:
             old.properties[SIZE] = growing.size
 
         def ends(exchange: Exchange) -> bool:
-            size = exchange.properties.get("CamelBatchSize")
-            return rules.batch and isinstance(size, int) and 0 < size <= batch + 1
+            return rules.batch and 0 < batch_size(exchange) <= batch + 1
 
         value = how.value(new, first=old is None)
         taken = take(rules, how, name.key, old, new, ends)

@@ -20,7 +20,7 @@ from integrator.store.migrate import migrate
 from integrator.store.open import open_store
 from integrator.telemetry import log
 from tests.engine.helpers import route, rules, source
-from tests.gateway.aggregation import JOINED, T0, Groups, flow_route
+from tests.gateway.aggregation import GROUPED, JOINED, T0, Groups, flow_route
 from tests.gateway.deliveries import FLOW, NISS
 
 
@@ -194,6 +194,54 @@ async def test_a_group_of_a_step_that_is_gone_is_dead_lettered_not_forgotten(sto
     await bench.deliver()
     (aggregate,) = await bench.aggregates_of()
     assert await bench.status(UUID(aggregate["exchange"]).bytes) == ("dead-lettered", 0, "aggregate-removed")
+
+
+async def test_a_batch_of_a_party_completes_all_its_groups(store: Any) -> None:
+    batch = "setProperty: {name: CamelBatchSize, constant: '3'}"
+    bench = Groups(store, flow_route("completionFromBatchConsumer: true", before=batch))
+    for key in "aba":
+        await bench.handler(await bench.send(key, 1), FLOW, 0)
+    await bench.deliver()
+    assert sorted(len(body) for body in bench.received()) == [1, 2]
+    assert {one.properties["CamelAggregatedCompletedBy"] for one in bench.mocks.received["mock:agg"]} == {
+        "consumer"
+    }
+
+
+async def test_a_new_group_completes_the_others(store: Any) -> None:
+    bench = Groups(store, flow_route("completionSize: 9\n            completionOnNewCorrelationGroup: true"))
+    for key in "aab":
+        await bench.handler(await bench.send(key, 1), FLOW, 0)
+    await bench.deliver()
+    assert [len(body) for body in bench.received()] == [2]
+
+
+async def test_an_aggregate_may_go_into_another(store: Any) -> None:
+    inner = (
+        "{aggregate: {correlationExpression: {constant: all}, completionSize: 2, "
+        f"aggregationStrategy: '{GROUPED}', steps: [{{to: mock:outer}}]}}}}"
+    )
+    bench = Groups(store, flow_route("completionSize: 2", inner))
+    sent = [await bench.send(key, number) for number, key in enumerate("aabb")]
+    for exchange in sent:
+        await bench.handler(exchange, FLOW, 0)
+    assert await bench.deliver() == 3
+    ((first, second),) = bench.received("outer")
+    assert [one["value"] for one in first + second] == [0, 1, 2, 3]
+    leaves = {leaf["exchange"]: leaf for leaf in await bench.aggregates_of()}
+    (outer,) = [leaf for leaf in leaves.values() if set(leaf["aggregates"]) <= set(leaves)]
+    for inside in outer["aggregates"]:
+        assert (await bench.final(UUID(inside).bytes))["aggregated_into"] == [outer["exchange"]]
+
+
+async def test_a_route_edit_goes_on_with_the_groups_there_are(store: Any) -> None:
+    bench = Groups(store, flow_route("completionSize: 3"))
+    await bench.handler(await bench.send("a", 1), FLOW, 0)
+    bench.use(flow_route("completionSize: 2", "{setBody: {constant: new}}, {to: mock:agg}"))
+    await bench.handler(await bench.send("a", 2), FLOW, 0)
+    await bench.deliver()
+    assert bench.received() == ["new"]
+    assert bench.mocks.received["mock:agg"][0].properties["CamelAggregatedSize"] == 2
 
 
 async def test_a_group_that_cannot_be_opened_keeps_no_other_from_its_end(store: Any) -> None:
