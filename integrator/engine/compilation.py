@@ -282,9 +282,9 @@ def _intercepted(scope: Scope, first: list[Intercept], start: Node) -> Block:
 
     async def run_intercepted(exchange: Exchange) -> None:
         for intercept in first:
-            exchange.properties["CamelInterceptedEndpoint"] = name
-            exchange.properties.update(intercept.known)
             if intercept.applies(exchange):
+                exchange.properties["CamelInterceptedEndpoint"] = name
+                exchange.properties.update(intercept.known)
                 await call(intercept.body.run, intercept.body.waits, exchange)
         await call(body.run, body.waits, exchange)
 

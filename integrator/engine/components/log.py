@@ -12,7 +12,7 @@ from integrator.exchange import Exchange
 _FLAGS = (
     "showAll", "showBody", "showBodyType", "showExchangeId", "showExchangePattern", "showHeaders", "showProperties",
     "showVariables", "showException", "showCaughtException", "showStackTrace", "multiline", "showAllProperties",
-    "showAllVariables", "showFiles", "showFuture", "showRouteId", "showRouteGroup", "showStreams", "plain",
+    "showFiles", "showFuture", "showRouteId", "showRouteGroup", "showStreams", "plain",
     "skipBodyLineSeparator", "showCachedStreams",
 )  # fmt: skip
 SPEC = Spec(
