@@ -1,4 +1,4 @@
-"""Mustache templates: variables, sections, inverted sections, comments. No partials, no other delimiters.
+"""Mustache templates: variables, sections, inverted sections, comments. No partials.
 
 A template is compiled once into nested tuples of callables; rendering never runs code of the template.
 """
@@ -27,11 +27,12 @@ _MISSING = object()
 Render = Callable[[list[Any], list[str]], None]
 
 
-def compile_template(text: str) -> Callable[[Mapping[str, Any]], str]:
-    """The function that renders a template. Raises ExpressionError."""
+def compile_template(text: str, start: str = "{{", end: str = "}}") -> Callable[[Mapping[str, Any]], str]:
+    """The function that renders a template with these delimiters. Raises ExpressionError."""
     if "\0" in text:
         raise ExpressionError("the template is no text", "Correct it.")
-    parts, place = _parse(_ALONE.sub(r"\1", text), 0, "", 0)
+    tag, alone = (_TAG, _ALONE) if (start, end) == ("{{", "}}") else _patterns(start, end)
+    parts, place = _parse(alone.sub(r"\1", text), 0, "", 0, tag)
     assert place >= 0
 
     def render(values: Mapping[str, Any]) -> str:
@@ -42,16 +43,26 @@ def compile_template(text: str) -> Callable[[Mapping[str, Any]], str]:
     return render
 
 
+def _patterns(start: str, end: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Tags between other delimiters, and those that stand alone on a line."""
+    first, last = re.escape(start), re.escape(end)
+    tag = rf"(?P<raw>(?!))|{first}\s*(?P<kind>[#^/!&>=]?)\s*(?P<name>(?:(?!{last}).)*?)\s*{last}"
+    alone = rf"^[ \t]*({first}[#^/!](?:(?!{last}).)*{last})[ \t]*(?:\r?\n|\Z)"
+    return re.compile(tag, re.DOTALL), re.compile(alone, re.MULTILINE)
+
+
 def _all(parts: tuple[Render, ...], stack: list[Any], written: list[str]) -> None:
     for part in parts:
         part(stack, written)
 
 
-def _parse(text: str, place: int, until: str, depth: int) -> tuple[tuple[Render, ...], int]:
+def _parse(
+    text: str, place: int, until: str, depth: int, tag: re.Pattern[str]
+) -> tuple[tuple[Render, ...], int]:
     if depth > _DEEPEST:
         raise ExpressionError("the template is nested too deep", "Simplify it.")
     parts: list[Render] = []
-    while match := _TAG.search(text, place):
+    while match := tag.search(text, place):
         if match.start() > place:
             parts.append(_literal(text[place : match.start()]))
         place = match.end()
@@ -60,7 +71,7 @@ def _parse(text: str, place: int, until: str, depth: int) -> tuple[tuple[Render,
             continue
         if kind in (">", "="):
             raise ExpressionError(
-                "partials and other delimiters are not in the embedded engine", "Write it out."
+                "partials and changes of delimiters are not in the embedded engine", "Write it out."
             )
         if kind == "/":
             if name != until:
@@ -69,7 +80,7 @@ def _parse(text: str, place: int, until: str, depth: int) -> tuple[tuple[Render,
                 )
             return tuple(parts), place
         if kind in ("#", "^"):
-            inner, place = _parse(text, place, name, depth + 1)
+            inner, place = _parse(text, place, name, depth + 1, tag)
             parts.append(_section(name, inner) if kind == "#" else _inverted(name, inner))
         else:
             parts.append(_variable(name, escaped=not match["raw"] and kind != "&"))

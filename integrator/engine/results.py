@@ -57,7 +57,12 @@ def truth(value: Any) -> bool:
 
 def input_of(source: Source) -> Expression | None:
     """What `source: header:x` names; None for the body. Raises ExpressionError."""
-    text = source.node.text("source").strip()
+    return reader(source.node.text("source"))
+
+
+def reader(text: str) -> Expression | None:
+    """What `header:x`, `property:x` or `variable:x` names; None for an empty text. Raises ExpressionError."""
+    text = text.strip()
     if not text:
         return None
     kind, colon, name = text.partition(":")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from integrator.contracts.problems import ContractProblem, ContractViolation
-from integrator.engine import resources
+from integrator.engine import resources, unbuilt
 from integrator.engine.compiler import Node
 from integrator.engine.exceptions import CAMEL
 from integrator.engine.javatypes import not_json
@@ -16,6 +16,12 @@ from integrator.engine.validation import violation
 from integrator.exchange import Exchange, IntegratorError
 
 _PACKAGE = CAMEL + "component.jsonvalidator."
+_REASONS = {
+    "errorHandler": unbuilt.BEAN,
+    "objectMapper": unbuilt.BEAN,
+    "uriSchemaLoader": unbuilt.BEAN,
+    "allowContextMapAll": "shows the runtime",
+}
 SPEC = Spec(
     "component",
     "json-validator",
@@ -27,12 +33,17 @@ SPEC = Spec(
         Option("headerName", "Header that is validated instead of the body."),
         Option("failOnNullHeader", "Whether no such header is an error.", type="boolean", default=True),
         Option("contentCache", "Accepted; the schema is read once.", type="boolean"),
+        Option("enabledDeserializationFeatures", "Accepted, without effect."),
+        Option("disabledDeserializationFeatures", "Accepted, without effect."),
+        unbuilt.LAZY,
+        *unbuilt.options(_REASONS),
     ),
 )
 
 
 def compile(node: Node, uri: Uri) -> Run:  # noqa: A001 - every part has this function
     """The validation."""
+    unbuilt.refuse(node, uri, _REASONS)
     if node.scope.checking:
         return nothing
     schema = _schema(node, resources.path_of(uri))
@@ -46,8 +57,10 @@ def compile(node: Node, uri: Uri) -> Run:  # noqa: A001 - every part has this fu
         value = exchange.message.headers.get(header) if header else exchange.message.body
         if value is None or value in ("", b""):
             if needed:
-                text = f"No JSON {'header' if header else 'body'} could be found on the input message"
-                raise violation(exchange, _PACKAGE + "NoJsonBodyValidationException", text)
+                kind = "Header" if header else "Body"
+                text = f'JSON header "{header}"' if header else "No JSON body"
+                text += f" could {'not ' if header else ''}be found on the input message"
+                raise violation(exchange, f"{_PACKAGE}NoJson{kind}ValidationException", text)
             return
         try:
             if not header:

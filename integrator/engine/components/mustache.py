@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from integrator.engine import resources
+from integrator.engine import resources, unbuilt
 from integrator.engine.compiler import Node
 from integrator.engine.mustache import compile_template
 from integrator.engine.names import context_properties
@@ -20,6 +20,9 @@ SPEC = Spec(
     "mustache:schemas/letter.mustache",
     options=(
         Option("contentCache", "Accepted; templates are read once.", type="boolean"),
+        Option("startDelimiter", "What begins a tag.", default="{{", example="<%"),
+        Option("endDelimiter", "What ends a tag.", default="}}", example="%>"),
+        unbuilt.LAZY,
         Option("encoding", "Encoding of the template.", default="UTF-8"),
         Option("allowContextMapAll", "Accepted, without effect.", type="boolean"),
         Option("allowTemplateFromHeader", "Not in the embedded engine: templates are files of the site.",
@@ -36,7 +39,8 @@ def compile(node: Node, uri: Uri) -> Run:  # noqa: A001 - every part has this fu
     if data is None:
         return nothing
     try:
-        render = compile_template(data.decode(uri.options.get("encoding", "utf-8")))
+        start, end = uri.options.get("startDelimiter", "{{"), uri.options.get("endDelimiter", "}}")
+        render = compile_template(data.decode(uri.options.get("encoding", "utf-8")), start, end)
     except (ExpressionError, UnicodeDecodeError, LookupError) as error:
         remedy = error.remedy if isinstance(error, ExpressionError) else "Correct its encoding."
         node.problem("/uri", "resource", f"{uri.path} is no template: {error}", remedy)

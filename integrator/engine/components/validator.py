@@ -6,7 +6,7 @@ from typing import Any
 
 from lxml import etree
 
-from integrator.engine import resources
+from integrator.engine import resources, unbuilt
 from integrator.engine.compiler import Node
 from integrator.engine.exceptions import CAMEL
 from integrator.engine.spec import Option, Spec
@@ -16,6 +16,12 @@ from integrator.engine.validation import violation
 from integrator.exchange import Exchange, IntegratorError
 
 _PACKAGE = CAMEL + "support.processor.validation."
+_REASONS = {
+    "errorHandler": unbuilt.BEAN,
+    "resourceResolver": unbuilt.BEAN,
+    "resourceResolverFactory": unbuilt.BEAN,
+    "schemaFactory": unbuilt.BEAN,
+}
 SPEC = Spec(
     "component",
     "validator",
@@ -28,12 +34,21 @@ SPEC = Spec(
         Option("failOnNullHeader", "Whether no such header is an error.", type="boolean", default=True),
         Option("useDom", "Accepted, without effect.", type="boolean"),
         Option("useSharedSchema", "Accepted; the schema is compiled once.", type="boolean"),
+        Option(
+            "schemaLanguage",
+            "XML Schema; others are not in the embedded engine.",
+            default="http://www.w3.org/2001/XMLSchema",
+            choices=("http://www.w3.org/2001/XMLSchema",),
+        ),
+        unbuilt.LAZY,
+        *unbuilt.options(_REASONS),
     ),
 )
 
 
 def compile(node: Node, uri: Uri) -> Run:  # noqa: A001 - every part has this function
     """The validation."""
+    unbuilt.refuse(node, uri, _REASONS)
     if node.scope.checking:
         return nothing
     path = resources.path_of(uri)
@@ -53,8 +68,9 @@ def compile(node: Node, uri: Uri) -> Run:  # noqa: A001 - every part has this fu
         value = exchange.message.headers.get(header) if header else exchange.message.body
         if value is None:
             if needed:
-                kind, place = ("Header", "header") if header else ("Body", "body")
-                text = f"No XML {place} could be found on the input message"
+                kind = "Header" if header else "Body"
+                text = f'XML header "{header}"' if header else "No XML body"
+                text += f" could {'not ' if header else ''}be found on the input message"
                 raise violation(exchange, f"{_PACKAGE}NoXml{kind}ValidationException", text)
             return
         try:

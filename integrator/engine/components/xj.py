@@ -8,7 +8,7 @@ from typing import Any
 
 from lxml import etree
 
-from integrator.engine import resources
+from integrator.engine import resources, unbuilt
 from integrator.engine.compiler import Node
 from integrator.engine.components.xslt import tree_of
 from integrator.engine.components.xslt_saxon import sheet_of, transformed
@@ -42,6 +42,9 @@ SPEC = Spec(
         Option("failOnNullBody", "Whether no body is an error.", type="boolean", default=True),
         Option("contentCache", "Accepted; files are read once.", type="boolean"),
         Option("allowStAX", "Accepted, without effect.", type="boolean"),
+        Option("secureProcessing", "Accepted; it is always on.", type="boolean"),
+        *unbuilt.XSLT_ACCEPTED[:2],
+        *unbuilt.options({**unbuilt.SAXON, "source": "is not in the embedded engine: set the body"}),
     ),
 )
 _TYPES = {"object": "{", "array": "[", "string": "s", "int": "n", "float": "n", "boolean": "n", "null": "0"}
@@ -50,6 +53,7 @@ _VALUES = "sn0"
 
 def compile(node: Node, uri: Uri) -> Run:  # noqa: A001 - every part has this function
     """The conversion."""
+    unbuilt.refuse(node, uri, {**unbuilt.SAXON, "source": "is not in the embedded engine: set the body"})
     direction, output = uri.options.get("transformDirection"), uri.options.get("output", "string")
     if direction not in ("XML2JSON", "JSON2XML"):
         return nothing  # its specification says so

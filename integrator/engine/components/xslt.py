@@ -6,14 +6,16 @@ from typing import Any
 
 from lxml import etree
 
-from integrator.engine import resources
-from integrator.engine.compiler import Node
+from integrator.engine import resources, unbuilt
+from integrator.engine.compiler import Expression, Node
 from integrator.engine.exceptions import CAMEL, failure
 from integrator.engine.javatypes import to_text
+from integrator.engine.problems import ExpressionError
+from integrator.engine.results import reader
 from integrator.engine.spec import Option, Spec
 from integrator.engine.steps import Run, nothing
 from integrator.engine.uris import Uri
-from integrator.exchange import Exchange, IntegratorError
+from integrator.exchange import Exchange, IntegratorError, Message
 
 _XSL = "{http://www.w3.org/1999/XSL/Transform}"
 _access: Any = etree.XSLTAccessControl  # its stubs leave the constants out
@@ -28,12 +30,16 @@ SPEC = Spec(
         Option("failOnNullBody", "Whether no body is an error.", type="boolean", default=True),
         Option("contentCache", "Accepted; files are read once.", type="boolean"),
         Option("allowStAX", "Accepted, without effect.", type="boolean"),
+        *unbuilt.XSLT_ACCEPTED,
+        *unbuilt.options(unbuilt.XSLT),
     ),
 )
 
 
 def compile(node: Node, uri: Uri) -> Run:  # noqa: A001 - every part has this function
     """The transformation. document(), network, files and extension writes are closed."""
+    unbuilt.refuse(node, uri, unbuilt.XSLT)
+    read = source_of(node, uri)
     if node.scope.checking:
         return nothing
     path = resources.path_of(uri)
@@ -52,9 +58,7 @@ def compile(node: Node, uri: Uri) -> Run:  # noqa: A001 - every part has this fu
 
     def transform(exchange: Exchange) -> None:
         message = exchange.message
-        if message.body is None and not needed:
-            return
-        tree = tree_of(exchange)
+        tree = tree_of(exchange, read, needed=needed)
         values = ((name, to_text(message.headers.get(name))) for name in names)
         given: dict[str, Any] = {name: sheet.strparam(value) for name, value in values if value is not None}
         try:
@@ -67,18 +71,33 @@ def compile(node: Node, uri: Uri) -> Run:  # noqa: A001 - every part has this fu
     return transform
 
 
-def tree_of(exchange: Exchange) -> etree._Element:
-    """The body as XML. Raises JavaException as xslt: does."""
-    if exchange.message.body is None:
-        raise failure(
-            CAMEL + "ExpectedBodyTypeException",
-            "Could not extract IN message body as type: interface javax.xml.transform.Source body is: null",
-        )
+def tree_of(exchange: Exchange, read: Expression | None = None, *, needed: bool = True) -> etree._Element:
+    """The XML of the body, or of what `read` gives; one empty element for null where it is not `needed`.
+
+    Raises JavaException as xslt: does.
+    """
+    value = read(exchange) if read else exchange.message.body
+    if value is None and not needed:
+        return etree.Element("empty")
+    if value is None:
+        text = "Could not extract IN message body as type: interface javax.xml.transform.Source body is: null"
+        raise failure(CAMEL + "ExpectedBodyTypeException", text)
     try:
-        return exchange.message.as_xml()
+        if read is None:
+            return exchange.message.as_xml()
+        return Message(value, conversions=exchange.message.conversions).as_xml()
     except IntegratorError as error:
         cause = failure("org.xml.sax.SAXParseException", error.message)
         raise failure("javax.xml.transform.TransformerException", error.message, cause) from cause
+
+
+def source_of(node: Node, uri: Uri) -> Expression | None:
+    """What `source` names; None for the body. Notes a problem for anything else."""
+    try:
+        return reader(uri.options.get("source", ""))
+    except ExpressionError as error:
+        node.problem("/uri", "option-value", error.message, error.remedy)
+        return None
 
 
 def _result(result: Any, output: str) -> Any:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from lxml import etree
 
-from integrator.engine import resources, saxon
+from integrator.engine import resources, saxon, unbuilt
 from integrator.engine.compiler import Node
-from integrator.engine.components.xslt import tree_of
+from integrator.engine.components.xslt import source_of, tree_of
 from integrator.engine.exceptions import failure
 from integrator.engine.problems import ExpressionError
 from integrator.engine.spec import Option, Spec
@@ -28,6 +28,8 @@ SPEC = Spec(
         Option("contentCache", "Accepted; files are read once.", type="boolean"),
         Option("allowStAX", "Accepted, without effect.", type="boolean"),
         Option("secureProcessing", "Accepted; it is always on.", type="boolean"),
+        *unbuilt.XSLT_ACCEPTED,
+        *unbuilt.options(unbuilt.SAXON),
     ),
 )
 
@@ -51,6 +53,8 @@ def sheet_of(node: Node, path: str) -> saxon.Stylesheet | None:
 
 def compile(node: Node, uri: Uri) -> Run:  # noqa: A001 - every part has this function
     """The transformation."""
+    unbuilt.refuse(node, uri, unbuilt.SAXON)
+    read = source_of(node, uri)
     if node.scope.checking:
         return nothing
     path = resources.path_of(uri)
@@ -61,9 +65,7 @@ def compile(node: Node, uri: Uri) -> Run:  # noqa: A001 - every part has this fu
 
     def transform(exchange: Exchange) -> None:
         message = exchange.message
-        if message.body is None and not needed:
-            return
-        text = transformed(sheet, path, exchange, tree_of(exchange))
+        text = transformed(sheet, path, exchange, tree_of(exchange, read, needed=needed))
         if output == "DOM":
             message.body = parse_xml(text.encode("utf-8"))
         else:
