@@ -158,7 +158,7 @@ def test_a_dead_witness_holds_up_nobody_and_catches_up(
 def test_a_bus_may_stop_accepting_where_its_witnesses_are_silent(
     tmp_path: Path, endpoints: dict[str, str], eventually: Callable[..., Any]
 ) -> None:
-    watched = Watched(tmp_path, endpoints, max_age=2.0)
+    watched = Watched(tmp_path, endpoints, max_age=6.0)
     try:
         answer = eventually(watched.consult, lambda answer: answer.status == 503)
         assert answer.json()["reason"] == "witness-silent"
