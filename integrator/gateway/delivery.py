@@ -351,9 +351,7 @@ class DeliveryHandler:
     async def _aggregated(self, attempt: _Attempt, row: DeliveryRow) -> None:
         """End an event whose messages went into groups, in one transaction with those."""
         assert self._aggregates is not None  # without it routes have no groups in the store
-        conflict, record = await self._aggregates.end(
-            attempt.work, attempt.context, row, attempt.retention
-        )
+        conflict, record = await self._aggregates.end(attempt.work, attempt.context, row, attempt.retention)
         if conflict is None:
             seconds = (record.time_us - attempt.claimed.accepted_us) / 1e6
             self._metrics.ended(attempt.claimed.flow, "delivered", seconds)
