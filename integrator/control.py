@@ -13,9 +13,10 @@ from uuid import UUID
 
 from integrator.exchange import InvalidRequest
 from integrator.foundations import Foundations
-from integrator.gateway.credentials import new_key
+from integrator.gateway.credentials import new_key, secret_fits, split_key
 from integrator.journal import commands
 from integrator.journal.anchor import Anchor
+from integrator.journal.desk import Desk
 from integrator.journal.logkey import LogKey, verifiers
 from integrator.journal.search import Reader
 from integrator.journal.stewardship import Stewardship
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 App = Callable[[MutableMapping[str, Any], Callable[..., Any], Callable[..., Any]], Awaitable[None]]
 DAY_US = 86_400_000_000
+_SESSION = b"integrator/portal-session/v1"
 
 
 class Control:
@@ -52,6 +54,7 @@ class Control:
         self._anchor = anchor
         self.control_token = control_token
         self._reader = Reader(base.store, base.journal, now_us)
+        self.desk = Desk(base.store, base.journal, site, now_us)
 
     def site(self) -> CompiledSite:
         """The active site."""
@@ -87,17 +90,22 @@ class Control:
             return Activation(self._site().hash, False, error.problems)
         return Activation(site, changed)
 
-    async def add_key(self, party: str, label: str, days: int | None) -> tuple[str, KeyRow]:
-        """A new API key of a party of the active site. Raises InvalidRequest for another."""
+    async def add_key(
+        self, party: str, label: str, days: int | None, role: str | None = None
+    ) -> tuple[str, KeyRow]:
+        """A new API key of a party of the active site, with a role one that reads the journal.
+
+        Raises InvalidRequest for another party.
+        """
         if party not in self._site().parties:
             raise InvalidRequest(
                 "no party of that name in the active site: see parties/*.yaml", reason="unknown-party"
             )
         now = self._now_us()
         expires = None if days is None else now + days * DAY_US
-        text, row = new_key(party, label, self._base.keyring, now, expires)
+        text, row = new_key(party, label, self._base.keyring, now, expires, role=role)
         await self._base.store.add_key(row)
-        await self._act("key-added", {"key": row.key_id, "party": party})
+        await self._act("key-added", {"key": row.key_id, "party": party, **({"role": role} if role else {})})
         return text, row
 
     async def revoke_key(self, key_id: str) -> bool:
@@ -107,6 +115,35 @@ class Control:
         if ended:
             await self._act("key-revoked", {"key": key_id})
         return ended
+
+    async def key(self, text: str) -> KeyRow | None:
+        """The key whose text this is; None for another, and for one that ended."""
+        parts = split_key(text)
+        if parts is None:
+            return None
+        row = await self._base.store.find_key(parts[0])
+        if not secret_fits(self._base.keyring, parts[1], row) or row is None:
+            return None
+        return row if await self.valid_key(row.key_id) else None
+
+    async def valid_key(self, key_id: str) -> KeyRow | None:
+        """The key of this id, while it is valid."""
+        row, now = await self._base.store.find_key(key_id), self._now_us()
+        if (
+            row is None
+            or row.revoked_us is not None
+            or (row.expires_us is not None and row.expires_us <= now)
+        ):
+            return None
+        return row
+
+    def sealed(self, plain: bytes) -> bytes:
+        """A session of the portal, sealed so that only this bus's processes open it."""
+        return self._base.keyring.current("credentials").seal(plain, _SESSION)
+
+    def unsealed(self, sealed: bytes) -> bytes:
+        """What `sealed` sealed. Raises KeyringError."""
+        return self._base.keyring.current("credentials").unseal(sealed, _SESSION)
 
     async def keys(self) -> Sequence[KeyRow]:
         """Every key, newest first."""
@@ -125,11 +162,6 @@ class Control:
                 flow=given.get("flow"),
                 party=given.get("party"),
             )
-        elif command == "show":
-            found = await commands.show(self._reader, str(given.get("exchange", "")), actor=who, why=why)
-        elif command == "search":
-            kind, value = next(((k, str(v)) for k, v in given.items()), ("", ""))
-            found = await commands.search(self._reader, kind, value, actor=who, why=why, limit=limit)
         elif command == "receipt":
             receipt = await commands.receipt(
                 self._reader, self._base.store, str(given.get("exchange", "")), actor=who, why=why

@@ -97,7 +97,7 @@ def test_the_version(tmp_path):
         (["send", "x", "--as"], ["--as"]),
         (["journal", "list", "--limit", "0"], ["--limit"]),
         (["journal", "show", "x"], ["--why"]),
-        (["journal", "search", "--why", "a case"], ["--subject", "--ticket"]),
+        (["journal", "search", "--why", "a case of 2026"], ["--subject", "--ticket"]),
         (["check", "--format", "xml"], ["text or json"]),
         (["check", "--site", "nowhere"], ["nowhere", "--site"]),
         (["site", "schemas", "--site", "nowhere"], ["nowhere", "--site"]),
@@ -183,7 +183,7 @@ def test_schemas_are_written_into_the_directory_that_site_names(tmp_path):
     [
         ["journal", "list"],
         ["journal", "check"],
-        ["journal", "search", "--subject", "66091495277", "--why", "a case"],
+        ["journal", "search", "--subject", "66091495277", "--why", "a case of 2026"],
         ["key", "list"],
         ["key", "add", "municipal/namur"],
         ["key", "revoke", "0123"],
@@ -239,7 +239,7 @@ def test_send_prints_the_answer_and_the_exchange(bus, tmp_path):
     assert json.loads(done.stdout)["niss"] == "67051595240"
     assert re.fullmatch(r"200  exchange [0-9a-f-]{36}\n", done.stderr)
     exchange = done.stderr.split()[-1]
-    shown = run("journal", "show", exchange, "--why", "a case", "--var", str(bus.var), cwd=bus.site)
+    shown = run("journal", "show", exchange, "--why", "a case of 2026", "--var", str(bus.var), cwd=bus.site)
     assert [r["type"] for r in json.loads(shown.stdout)["records"]] == ["received", "completed"]
 
 

@@ -42,33 +42,6 @@ def journal_list(
     print_records(journal_call(var, "list", {"limit": limit, "flow": flow, "party": party}, who, why))
 
 
-@app.command("show", epilog="Example:  integrator journal show 0193… --who auditor --why 'case 2026/12'")
-def journal_show(
-    exchange: Annotated[str, typer.Argument(help="The exchange id.")],
-    why: Annotated[str, typer.Option("--why", help="Why; recorded.")],
-    who: WhoOption = "operator",
-    var: VarOption = VAR,
-) -> None:
-    """Show every record of an exchange, its details opened."""
-    print_json(journal_call(var, "show", {"exchange": exchange}, who, why))
-
-
-@app.command("search", epilog="Example:  integrator journal search --subject 85073003328 --why 'art. 15'")
-def journal_search(
-    why: Annotated[str, typer.Option("--why", help="Why; recorded.")],
-    subject: Annotated[str | None, typer.Option(help="A national or enterprise number.")] = None,
-    ticket: Annotated[str | None, typer.Option(help="A consumer's or provider's ticket.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=500)] = 50,
-    who: WhoOption = "operator",
-    var: VarOption = VAR,
-) -> None:
-    """Find the records of a subject or a ticket."""
-    if (subject is None) is (ticket is None):
-        fail("give either --subject or --ticket", 2)
-    wanted = {"subject": subject, "ticket": ticket, "limit": limit}
-    print_records(journal_call(var, "search", wanted, who, why))
-
-
 @app.command("check", epilog="Example:  integrator journal check")
 def journal_check(who: WhoOption = "operator", why: WhyOption = "operations", var: VarOption = VAR) -> None:
     """Check the whole journal: indexes, hashes, commitments, links, one final state an exchange."""

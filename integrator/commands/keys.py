@@ -29,15 +29,28 @@ keyring_app = typer.Typer(
 )
 
 
-@key_app.command("add", epilog="Example:  integrator key add municipal/namur --label 'urbanism' --days 365")
+@key_app.command(
+    "add",
+    epilog="Examples:  integrator key add municipal/namur --label 'urbanism' --days 365  ·  "
+    "integrator key add regional/spw-digital --role auditor --label 'internal audit'",
+)
 def key_add(
     party: Annotated[str, typer.Argument(help="The party, as parties/*.yaml names it.")],
     label: Annotated[str, typer.Option(help="What the key is for.")] = "",
     days: Annotated[int, typer.Option(help="How long it is valid.", min=1, max=3650)] = 365,
+    role: Annotated[
+        str | None,
+        typer.Option(
+            help="Read the journal instead of exchanging data: auditor, dpo (of the party) or source-owner."
+        ),
+    ] = None,
     var: VarOption = VAR,
 ) -> None:
     """Make an API key of a party and print it, once."""
-    made = control_call(var, "POST", "/api/keys", {"party": party, "label": label, "days": days})
+    if role not in (None, "auditor", "dpo", "source-owner"):
+        fail(f"--role {role}: write auditor, dpo or source-owner", 2)
+    wanted = {"party": party, "label": label, "days": days, "role": role}
+    made = control_call(var, "POST", "/api/keys", wanted)
     out.print(f"{made['key']}", style="bold")
     err.print(f"key {made['id']} of {made['party']}, valid until {made['expires']}. It is not shown again.")
 
@@ -48,7 +61,7 @@ def key_list(
 ) -> None:
     """List the keys, without their secrets; JSON lines where standard output is not a terminal."""
     rows = [row for row in control_call(var, "GET", "/api/keys") if all_ or not row["revoked"]]
-    print_table(rows, ("id", "party", "label", "expires", *(("revoked",) if all_ else ())))
+    print_table(rows, ("id", "party", "role", "label", "expires", *(("revoked",) if all_ else ())))
 
 
 @key_app.command("revoke", epilog="Example:  integrator key revoke 1f2e3d4c5b6a7988")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from integrator.exchange import InvalidRequest
-from integrator.journal import details, holds, tags
+from integrator.journal import details, holds, inspected, tags
 from integrator.journal.details import DetailsBroken
 from integrator.journal.retention import PAGE, Advance, is_first, silent
 from integrator.journal.search import Reading
@@ -22,6 +22,7 @@ from integrator.journal.writer import Journal
 from integrator.security.keyring import Key, KeyringError
 from integrator.store import retention as sql
 from integrator.store.api import Change, Sql
+from integrator.store.inspection import InspectionStore
 from integrator.store.retention import FIRST, LAST, DetailsRow, RetentionStore
 from integrator.store.units import Unit
 
@@ -52,6 +53,7 @@ class Rekey:
 
     def __init__(self, store: Sql, journal: Journal, clock: Callable[[], int]) -> None:
         self._store, self._journal, self._clock = RetentionStore(store), journal, clock
+        self._links = InspectionStore(store)
         keyring = journal.keyring
         self._details, self._index = keyring.current("details"), keyring.current("index")
         self._old_index = [key for key in keyring if key.purpose == "index" and key is not self._index]
@@ -93,13 +95,14 @@ class Rekey:
         return FIRST
 
     async def _small_tables(self) -> None:
-        """Holds: few rows, in one step."""
+        """Holds, links of numbers, breach sets: few rows, in one step."""
         keyring = self._journal.keyring
         changes: list[Change] = [
             (sql.CHANGE_HOLD, (self._details.id, holds.resealed(keyring, row), row.hold_id))
             for row in await self._store.holds()
             if row.key_id != self._details.id
         ]
+        changes += await inspected.renewed(self._links, keyring)
         if changes:
             await self._store.write(changes)
 

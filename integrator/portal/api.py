@@ -81,7 +81,7 @@ async def keys(bus: Services) -> list[KeyView]:
 @router.post("/keys", tags=["keys"], dependencies=_token, status_code=201)
 async def add_key(wanted: KeyRequest, bus: Services) -> NewKeyView:
     """Make an API key; its text is in this answer and nowhere else."""
-    text, row = await bus.add_key(wanted.party, wanted.label, wanted.days)
+    text, row = await bus.add_key(wanted.party, wanted.label, wanted.days, wanted.role)
     return NewKeyView(key=text, **KeyView.of(row).model_dump())
 
 
@@ -94,7 +94,7 @@ async def revoke_key(key_id: str, bus: Services) -> None:
 
 @router.post("/journal/{command}", tags=["journal"], dependencies=_token)
 async def journal(
-    command: Literal["list", "show", "search", "check", "receipt", "key"],
+    command: Literal["list", "check", "receipt", "key"],
     wanted: JournalRequest,
     bus: Services,
 ) -> Any:

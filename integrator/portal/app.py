@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 
 import integrator
 from integrator.exchange import IntegratorError
-from integrator.portal import api, pages, retention_api
+from integrator.portal import api, journal_api, journal_pages, pages, retention_api
 from integrator.portal.access import LocalOnly
 from integrator.portal.services import ControlServices
 
@@ -26,8 +26,10 @@ def create_app(services: ControlServices) -> FastAPI:
     app.add_middleware(LocalOnly)
     app.add_exception_handler(IntegratorError, _problem)
     app.include_router(retention_api.router)  # before /journal/{command}
+    app.include_router(journal_api.router)
     app.include_router(api.router)
     app.include_router(pages.router)
+    app.include_router(journal_pages.router)
     return app
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
@@ -99,6 +100,9 @@ class KeyRequest(BaseModel):
     party: str = Field(examples=["municipal/namur"])
     label: str = Field("", max_length=64, description="what it is for", examples=["urbanism production"])
     days: int | None = Field(365, ge=1, le=3650, description="how long it is valid")
+    role: Literal["auditor", "dpo", "source-owner"] | None = Field(
+        None, description="with a role it reads the journal and exchanges no data"
+    )
 
 
 class KeyView(BaseModel):
@@ -110,6 +114,7 @@ class KeyView(BaseModel):
     created: datetime | None
     expires: datetime | None
     revoked: datetime | None
+    role: str | None = None
 
     @classmethod
     def of(cls, row: KeyRow) -> KeyView:
@@ -121,6 +126,7 @@ class KeyView(BaseModel):
             created=moment(row.created_us),
             expires=moment(row.expires_us),
             revoked=moment(row.revoked_us),
+            role=row.role,
         )
 
 

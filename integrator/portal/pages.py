@@ -39,15 +39,15 @@ def _words(title: Mapping[str, str], language: str, otherwise: str) -> Markup:
     return Markup('<span lang="{}">{}</span>').format(other, text)
 
 
-_environment = Environment(
+environment = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.filters["clock"] = _clock
-_environment.globals["words"] = _words
+environment.filters["clock"] = _clock
+environment.globals["words"] = _words
 
 
 @router.get("/", response_class=HTMLResponse)
@@ -56,7 +56,7 @@ async def index(
 ) -> HTMLResponse:
     """Registered flows and the latest exchanges, in the reader's language."""
     language = choose(lang, request.headers.get("accept-language", ""))
-    page = _environment.get_template("index.html").render(
+    page = environment.get_template("index.html").render(
         t=TEXTS[language],
         language=language,
         languages=LANGUAGES,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from integrator.journal.desk import Desk
 from integrator.journal.stewardship import Stewardship
 from integrator.site.compiled import CompiledSite
 from integrator.store.api import KeyRow
@@ -37,6 +38,7 @@ class ControlServices(Protocol):
     """The bus as the control plane sees it. Methods raise IntegratorError with a remedy."""
 
     control_token: str
+    desk: Desk
     stewardship: Stewardship
 
     def site(self) -> CompiledSite:
@@ -51,8 +53,26 @@ class ControlServices(Protocol):
         """Check, compile and activate the site directory as it is now."""
         ...
 
-    async def add_key(self, party: str, label: str, days: int | None) -> tuple[str, KeyRow]:
+    async def add_key(
+        self, party: str, label: str, days: int | None, role: str | None = None
+    ) -> tuple[str, KeyRow]:
         """A new API key of a party: its text, shown this once, and its row."""
+        ...
+
+    async def key(self, text: str) -> KeyRow | None:
+        """The key whose text this is; None for another, and for one that ended."""
+        ...
+
+    async def valid_key(self, key_id: str) -> KeyRow | None:
+        """The key of this id, while it is valid."""
+        ...
+
+    def sealed(self, plain: bytes) -> bytes:
+        """A session of the portal, sealed so that only this bus's processes open it."""
+        ...
+
+    def unsealed(self, sealed: bytes) -> bytes:
+        """What `sealed` sealed. Raises KeyringError."""
         ...
 
     async def revoke_key(self, key_id: str) -> bool:

@@ -6,6 +6,7 @@ LANGUAGES = ("fr", "nl", "de", "en")
 
 TEXTS: dict[str, dict[str, str]] = {
     "fr": {
+        "journal": "Journal",
         "title": "Intégrateur wallon",
         "skip": "Aller au contenu",
         "intro": "Flux de données enregistrés et derniers échanges de ce bus. Aucune donnée personnelle n’est affichée.",
@@ -42,6 +43,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "duplicate": "doublon",
     },
     "nl": {
+        "journal": "Logboek",
         "title": "Waalse integrator",
         "skip": "Naar de inhoud",
         "intro": "Geregistreerde gegevensstromen en laatste uitwisselingen van deze bus. Er worden geen persoonsgegevens getoond.",
@@ -78,6 +80,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "duplicate": "dubbel",
     },
     "de": {
+        "journal": "Protokoll",
         "title": "Wallonischer Integrator",
         "skip": "Zum Inhalt",
         "intro": "Registrierte Datenflüsse und letzte Austausche dieses Busses. Es werden keine personenbezogenen Daten angezeigt.",
@@ -114,6 +117,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "duplicate": "Duplikat",
     },
     "en": {
+        "journal": "Journal",
         "title": "Walloon integrator",
         "skip": "Skip to content",
         "intro": "Registered data flows and the latest exchanges of this bus. No personal data is shown.",

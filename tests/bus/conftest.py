@@ -79,7 +79,7 @@ class Town:
 
     def journal(self, command: str, **arguments: Any) -> Any:
         """A reading of the journal."""
-        wanted = {"arguments": arguments, "who": "auditor", "why": "test"}
+        wanted = {"arguments": arguments, "who": "auditor", "why": "a test of the bus"}
         return control(self.run, "POST", f"/api/journal/{command}", wanted)
 
     def records(self, exchange: str) -> list[dict[str, Any]]:
