@@ -103,3 +103,8 @@ def _digest(*paths: Path) -> str:
     for path in paths:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+if __name__ == "__main__":  # before the tests: what a cold Maven fetches takes longer than a test may
+    jars()
+    classes(sorted((HERE / "java").glob("*.java")))
