@@ -16,10 +16,12 @@ import psycopg
 from benchmarks.journal_build import NOW, first, keyring, last
 from integrator.journal import tags
 from integrator.journal.writer import Journal
+from integrator.store import partitions
 
 TABLES = ("record", "details", "tag", "log_entry")
 AGENTS, COMMUNES = 20_000, 262
 YEARS = 10
+BEGIN_US = NOW - YEARS * 31_557_600_000_000
 SKEW = 2.2
 """A person's number is PERSONS · u^SKEW, u uniform: the first hundredth gets an eighth of all exchanges."""
 
@@ -52,6 +54,7 @@ def generate(url: str, records: int, said: Callable[[str], None]) -> Town:
         connection.execute("SET synchronous_commit = off")
         connection.execute("SET maintenance_work_mem = '512MB'")
         connection.execute("SET work_mem = '256MB'")
+        _months(connection)
         back = _without_indexes(connection)
         connection.execute(f"TRUNCATE {', '.join(TABLES)}".encode())
         _persons(connection, made)
@@ -66,6 +69,15 @@ def generate(url: str, records: int, said: Callable[[str], None]) -> Town:
         connection.execute(f"VACUUM (ANALYZE) {', '.join(TABLES)}".encode())
         connection.execute("CHECKPOINT")
     return made
+
+
+def _months(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    """The months that a bus would have made over the years, instead of the one partition of an upgrade."""
+    for name in partitions.TABLES:
+        connection.execute(f"DROP TABLE {name}_old".encode())
+        for month in partitions.months(BEGIN_US, 12 * YEARS + 2):
+            for text, _ in partitions._making(name, f"{name}_{month.suffix}", month):
+                connection.execute(text.encode())
 
 
 def _without_indexes(connection: psycopg.Connection[tuple[object, ...]]) -> list[str]:
@@ -105,14 +117,13 @@ def _filling(records: int, persons: int) -> dict[str, str]:
     after = journal.record("completed", last(), now_us=NOW, final=True)
     assert before.details is not None
     assert after.details is not None
-    step_us = YEARS * 31_557_600_000_000 // (records // 2)
-    begin_us = NOW - YEARS * 31_557_600_000_000
+    step_us = (NOW - BEGIN_US) // (records // 2)
     exchanges = f"""
     CREATE TEMP TABLE exchange ON COMMIT DROP AS
     SELECT n, begun_us, substring(int8send(begun_us / 1000) FROM 3) || substring(seed FROM 1 FOR 10) AS one,
            substring(int8send(begun_us / 1000 + 9) FROM 3) || substring(seed FROM 11 FOR 10) AS two,
            floor({persons} * power(random(), {SKEW}))::int AS person, random() AS luck, seed
-    FROM (SELECT n, {begin_us} + n * {step_us} AS begun_us, sha256(int8send(n)) AS seed
+    FROM (SELECT n, {BEGIN_US} + n * {step_us} AS begun_us, sha256(int8send(n)) AS seed
           FROM generate_series(0::bigint, {records // 2 - 1}) n) AS x
     """
     flow = "(ARRAY['person-consult','person-consult','person-consult','family','enterprise','income'])[1 + n % 6]"
@@ -135,9 +146,9 @@ def _filling(records: int, persons: int) -> dict[str, str]:
 def _records(column: str, kind: str, final: str, outcome: str, leaf: bytes, flow: str, party: str) -> str:
     """Exactly two lines before SELECT, so that a second one can be joined to it."""
     return f"""INSERT INTO record (record_id, exchange_id, process_id, time_us, type, final, flow, party,
-      outcome, leaf, leaf_hash)
+      purpose, outcome, leaf, leaf_hash)
     SELECT {column}, substring(seed FROM 17 FOR 16), '\\x{bytes(16).hex()}'::bytea, begun_us, '{kind}', {final},
-      {flow}, {party}, {outcome}, decode('{leaf.hex()}', 'hex'), sha256({column}) FROM exchange"""
+      {flow}, {party}, 'purpose-' || n % 12, {outcome}, decode('{leaf.hex()}', 'hex'), sha256({column}) FROM exchange"""
 
 
 def _tags() -> str:
@@ -155,6 +166,12 @@ def _tags() -> str:
     return "INSERT INTO tag (run, kind, mac, record_id, index_key) " + " UNION ALL ".join(parts)
 
 
+SIZE = """
+SELECT coalesce(sum(pg_relation_size(relid)), pg_relation_size(%(name)s::regclass)) FROM pg_partition_tree(%(name)s)
+"""
+"""Of a table or index with all its partitions."""
+
+
 def sizes(url: str) -> dict[str, dict[str, float]]:
     """Bytes a record of each table (heap and out-of-line) and each index."""
     found: dict[str, dict[str, float]] = {}
@@ -163,14 +180,14 @@ def sizes(url: str) -> dict[str, dict[str, float]]:
         assert row is not None
         records = int(row[0])
         for table in TABLES:
-            heap = connection.execute("SELECT pg_table_size(%s::regclass)", (table,)).fetchone()
+            heap = connection.execute(SIZE.replace("pg_relation", "pg_table"), {"name": table}).fetchone()
             assert heap is not None
-            found[table] = {"table": heap[0] / records}
-            indexes = connection.execute(
-                "SELECT indexname, pg_relation_size(indexname::regclass) FROM pg_indexes WHERE tablename = %s",
-                (table,),
-            ).fetchall()
-            found[table] |= {name: size / records for name, size in indexes}
+            found[table] = {"table": int(heap[0]) / records}
+            indexes = connection.execute("SELECT indexname FROM pg_indexes WHERE tablename = %s", (table,))
+            for (name,) in indexes.fetchall():
+                size = connection.execute(SIZE, {"name": name}).fetchone()
+                assert size is not None
+                found[table][name] = int(size[0]) / records
     return found
 
 

@@ -3,7 +3,7 @@
     python -m benchmarks.journal_search [--sizes 1000000,10000000] [--searches 300]
 
 Each size is generated anew (`journal_generate.py`). A search is what the journal does for one: find the
-records by their tags, then read every exchange found, 50 records a page. `first` is right after a restart
+records by a tag or by columns, 50 a page, then read every exchange found. `first` is right after a restart
 of the server, each subject for the first time (the system's own cache stays); `again` the same subjects
 once more. What is measured ends where the details would be opened: that costs some 15 µs a record.
 """
@@ -19,22 +19,24 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from benchmarks.journal_generate import TABLES, Town, cpu_note, generate, sizes
+from benchmarks.journal_build import NOW
+from benchmarks.journal_generate import COMMUNES, TABLES, Town, cpu_note, generate, sizes
 from benchmarks.measure import ROOT, keep, table
 from integrator.journal import tags
 from integrator.security.limits import DEFAULT
-from integrator.store.api import Store
+from integrator.store.inspection import Columns, InspectionStore
 from integrator.store.migrate import migrate
 from integrator.store.open import open_store
 from tests.services import postgres
 
 PAGE = 50
+LAST_YEAR_MS = NOW // 1_000 - 31_557_600_000
 SETTINGS = {
     "shared_buffers": "1GB",
     "max_wal_size": "8GB",
@@ -73,19 +75,47 @@ def cluster() -> Iterator[Cluster]:
             made.server.stop("immediate")
 
 
-async def search(store: Store, wanted: Sequence[tuple[int, bytes]]) -> int:
-    """One search, to the records of every exchange found; how many there are."""
-    hits = await store.find_records(wanted, PAGE)
-    exchanges = dict.fromkeys(hit.exchange_id for hit in hits)
-    return sum([len(await store.records_of(exchange)) for exchange in exchanges])
+Search = Callable[[InspectionStore], Awaitable[list[bytes]]]
+"""One search of one page: the record ids it finds."""
+LOW, BELOW = bytes(16), b"\xff" * 16
 
 
-async def timed(store: Store, searches: Sequence[Sequence[tuple[int, bytes]]]) -> dict[str, float]:
+def by_tag(kind: int, mac: bytes, low: bytes = LOW, *, page: int = 1) -> Search:
+    """The records with a tag, of one page."""
+
+    async def search(store: InspectionStore) -> list[bytes]:
+        below, found = BELOW, list[bytes]()
+        for _ in range(page):
+            found = await store.tagged([(kind, mac)], low, below, PAGE)
+            if len(found) < PAGE:
+                break
+            below = found[-1]
+        return found
+
+    return search
+
+
+def by_columns(columns: Columns, low: bytes = LOW) -> Search:
+    """The records of a flow, a party or a purpose, of one page."""
+
+    async def search(store: InspectionStore) -> list[bytes]:
+        return await store.listed([columns], low, BELOW, PAGE)
+
+    return search
+
+
+async def whole(store: InspectionStore, search: Search) -> int:
+    """A search to the records of every exchange found; how many there are."""
+    exchanges = dict.fromkeys((await store.exchanges_of(await search(store))).values())
+    return sum(map(len, (await store.records_of(list(exchanges))).values()))
+
+
+async def timed(store: InspectionStore, searches: Sequence[Search]) -> dict[str, float]:
     """Milliseconds of each search, and the records read."""
     took, read = [], 0
-    for wanted in searches:
+    for search in searches:
         began = time.perf_counter()
-        read += await search(store, wanted)
+        read += await whole(store, search)
         took.append((time.perf_counter() - began) * 1e3)
     took.sort()
     return {
@@ -96,26 +126,32 @@ async def timed(store: Store, searches: Sequence[Sequence[tuple[int, bytes]]]) -
     }
 
 
-def wanted(made: Town, url: str, count: int) -> dict[str, list[list[tuple[int, bytes]]]]:
-    """Who is searched for: anybody, those looked up most, and tags of other kinds."""
+def wanted(made: Town, url: str, count: int) -> dict[str, list[Search]]:
+    """Who is searched for: anybody, those looked up most, other kinds of tags, and columns."""
     chance = random.Random(5)
-    anybody = [[(tags.NISS, made.mac(chance.randrange(made.persons)))] for _ in range(count)]
-    most = [[(tags.NISS, made.mac(number))] for number in range(max(10, count // 10))]
+    niss, year = tags.NISS, LAST_YEAR_MS.to_bytes(6) + bytes(10)
+    anybody = [made.mac(chance.randrange(made.persons)) for _ in range(count)]
+    most = [made.mac(number) for number in range(max(10, count // 10))]
     with psycopg.connect(url) as connection:
-        found: dict[int, list[bytes]] = {}
+        found: dict[str, list[Search]] = {}
         for kind in (tags.AGENT, tags.DOSSIER, tags.PROVIDER_TICKET):
             rows = connection.execute(
                 "SELECT mac FROM tag WHERE run = 0 AND kind = %s AND mac > %s ORDER BY mac LIMIT %s",
                 (kind, chance.randbytes(2), count),
             ).fetchall()
-            found[kind] = [row[0] for row in rows]
+            found[tags.KINDS[kind][0]] = [by_tag(kind, mac) for mac in dict.fromkeys(row[0] for row in rows)]
+    communes = [f"municipal/commune-{chance.randrange(COMMUNES)}" for _ in range(count // 10)]
     return {
-        "a subject": anybody,
-        "a subject looked up most": most,
-        **{
-            tags.KINDS[kind][0]: [[(kind, mac)] for mac in dict.fromkeys(macs)]
-            for kind, macs in found.items()
-        },
+        "a subject": [by_tag(niss, mac) for mac in anybody],
+        "a subject, in the last year": [by_tag(niss, mac, year) for mac in anybody],
+        "a subject looked up most": [by_tag(niss, mac) for mac in most],
+        "the same, third page": [by_tag(niss, mac, page=3) for mac in most],
+        **found,
+        "party": [by_columns(Columns(party=party)) for party in communes],
+        "party and purpose": [by_columns(Columns(party=party, purpose="purpose-3")) for party in communes],
+        "flow": [
+            by_columns(Columns(flow=flow)) for flow in ("person-consult", "family", "enterprise", "income")
+        ],
     }
 
 
@@ -127,8 +163,10 @@ async def measure(url: str, made: Town, count: int, restart: Any) -> dict[str, d
         store = open_store(url, limits=DEFAULT, process_id=bytes(16), data_dir=Path("/"))
         await store.open()
         try:
-            first = await timed(store, searches)
-            result[name] = {"searches": len(searches), "first": first, "again": await timed(store, searches)}
+            inspected = InspectionStore(store)
+            first = await timed(inspected, searches)
+            again = await timed(inspected, searches)
+            result[name] = {"searches": len(searches), "first": first, "again": again}
         finally:
             await store.close()
     return result
