@@ -52,7 +52,7 @@ class Bus:
     async def activate(self):
         return Activation("cd" * 32, False, [{"file": "routes.yaml", "line": 3, "rule": "unknown-key"}])
 
-    async def add_key(self, party, label, days):
+    async def add_key(self, party, label, days, role=None):
         if party != "municipal/namur":
             raise InvalidRequest("no party of that name in the active site", reason="unknown-party")
         return "itg_k1_secret", ROW
