@@ -58,8 +58,8 @@ def compile(node: Node, uri: Uri) -> Run:  # noqa: A001 - every part has this fu
         if value is None or value in ("", b""):
             if needed:
                 kind = "Header" if header else "Body"
-                text = f'JSON header "{header}"' if header else "No JSON body"
-                text += f" could {'not ' if header else ''}be found on the input message"
+                text = f'No JSON header "{header}"' if header else "No JSON body"
+                text += " could be found on the input message"
                 raise violation(exchange, f"{_PACKAGE}NoJson{kind}ValidationException", text)
             return
         try:
