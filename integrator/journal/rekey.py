@@ -25,6 +25,7 @@ from integrator.store.api import Change, Sql
 from integrator.store.inspection import InspectionStore
 from integrator.store.retention import FIRST, LAST, DetailsRow, RetentionStore
 from integrator.store.units import Unit
+from integrator.store.vault import VaultStore
 
 NAME = "rekey"
 
@@ -53,7 +54,7 @@ class Rekey:
 
     def __init__(self, store: Sql, journal: Journal, clock: Callable[[], int]) -> None:
         self._store, self._journal, self._clock = RetentionStore(store), journal, clock
-        self._links = InspectionStore(store)
+        self._links, self._vault = InspectionStore(store), VaultStore(store)
         keyring = journal.keyring
         self._details, self._index = keyring.current("details"), keyring.current("index")
         self._old_index = [key for key in keyring if key.purpose == "index" and key is not self._index]
@@ -95,7 +96,7 @@ class Rekey:
         return FIRST
 
     async def _small_tables(self) -> None:
-        """Holds, links of numbers, breach sets: few rows, in one step."""
+        """Holds, links of numbers, breach sets, the vault's months: few rows, in one step."""
         keyring = self._journal.keyring
         changes: list[Change] = [
             (sql.CHANGE_HOLD, (self._details.id, holds.resealed(keyring, row), row.hold_id))
@@ -103,6 +104,12 @@ class Rekey:
             if row.key_id != self._details.id
         ]
         changes += await inspected.renewed(self._links, keyring)
+        bodies = keyring.current("bodies")
+        for month in await self._vault.months():
+            if month.key_id != bodies.id:
+                name = month.name.encode()
+                wrapped = bodies.seal(keyring.get(month.key_id).unseal(month.wrapped, name), name)
+                changes.append((sql.CHANGE_VAULT_MONTH, (bodies.id, wrapped, month.name)))
         if changes:
             await self._store.write(changes)
 

@@ -86,13 +86,14 @@ _USED_BY = {
     "details": "SELECT 1 FROM details WHERE key_id = %s LIMIT 1",
     "tag": "SELECT 1 FROM tag WHERE index_key = %s LIMIT 1",
     "delivery_body": "SELECT 1 FROM delivery_body WHERE key_id = %s LIMIT 1",
-    "vault_month": "SELECT 1 FROM vault_month WHERE key_id = %s LIMIT 1",
     "legal_hold": "SELECT 1 FROM legal_hold WHERE key_id = %s LIMIT 1",
+    "vault_month": "SELECT 1 FROM vault_month WHERE key_id = %s LIMIT 1",
     "subject_link": "SELECT 1 FROM subject_link WHERE %s IN (key_id, index_key) LIMIT 1",
     "breach_request": "SELECT 1 FROM breach_request WHERE key_id = %s LIMIT 1",
 }
 CLAIMS = "SELECT count(*) FROM idempotency"
 API_KEYS = "SELECT count(*) FROM api_key WHERE revoked_us IS NULL"
+CHANGE_VAULT_MONTH = "UPDATE vault_month SET key_id = %s, wrapped = %s WHERE name = %s"
 FORGET_KEY = "DELETE FROM key_check WHERE key_id = %s"
 
 ALL: dict[str, str] = {

@@ -18,6 +18,7 @@ from integrator.journal.published import Published
 from integrator.journal.rekey import Rekey, retire
 from integrator.journal.sealer import Sealer
 from integrator.journal.search import Reader, Reading
+from integrator.journal.vault import Vault
 from integrator.journal.writer import Journal
 from integrator.security.keyring import Key, Keyring
 from integrator.store.api import Store
@@ -124,6 +125,23 @@ async def test_readings_and_holds_move_too(
     assert found["why"] == WHO["why"]
     assert await Holds(real, rotated, clock).list() == [hold]
     assert await real.rows("SELECT key_id FROM legal_hold") == [("details-2",)]
+
+
+async def test_the_vaults_months_move_too(
+    real: Store, journal: Journal, clock: Clock, make_context: Make
+) -> None:
+    exchange_id = make_context().exchange_id
+    change = await Vault(real, journal.keyring, clock).keep(exchange_id, "request", b"what was asked", "P1Y")
+    await real.together([change])
+    ring = Keyring([*journal.keyring, Key("bodies-2", "bodies", b"b" * 32)])
+    rotated = Journal(ring, LOG_KEY.origin)
+    with pytest.raises(InvalidRequest, match="rows of vault_month were written with it"):
+        await retire(real, rotated, "bodies-1", READING, clock)
+    await Rekey(real, rotated, clock).run(READING)
+    assert await real.rows("SELECT key_id FROM vault_month") == [("bodies-2",)]
+    opened = await Vault(real, ring, clock).open(rotated, READING, exchange_id)
+    assert opened == {"request": b"what was asked"}
+    await retire(real, rotated, "bodies-1", READING, clock)
 
 
 async def test_what_cannot_be_opened_is_counted_and_its_keys_stay(
