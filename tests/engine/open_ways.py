@@ -75,6 +75,10 @@ class H2(SqliteDatabase):
 
 
 def _sqlite(statement: str) -> str:
+    numbered = (
+        r"\b(int|integer|bigint)\s+(auto_increment|identity|generated \w+ as identity)(\s+primary\s+key)?"
+    )
+    statement = re.sub(numbered, "integer primary key autoincrement", statement, flags=re.IGNORECASE)
     return re.sub(r"\b(date|timestamp)\s+(?=')", "", statement, flags=re.IGNORECASE)
 
 
