@@ -41,8 +41,18 @@ def _language(request: Request, lang: str | None) -> str:
 def _page(
     template: str, language: str, here: str, viewer: Viewer | None, status: int = 200, **values: Any
 ) -> HTMLResponse:
-    page = render(template, language, here=here, viewer=viewer, **{"problem": None, **values})
+    problem = values.pop("problem", None)
+    said = _said(problem, language) if isinstance(problem, IntegratorError) else problem
+    page = render(
+        template, language, here=here, viewer=viewer, problem=said,
+        english=isinstance(problem, IntegratorError) and said == problem.message, **values,
+    )  # fmt: skip
     return HTMLResponse(page, status, {**SECURITY, "Content-Language": language})
+
+
+def _said(problem: IntegratorError, language: str) -> str:
+    """A refusal in the reader's language, where there are words for it; else as it is, in English."""
+    return JOURNAL_TEXTS[language].get(f"error-{problem.reason}", problem.message)
 
 
 def _login(language: str, problem: str | None = None) -> HTMLResponse:
@@ -99,7 +109,7 @@ def _search(
     return _page(
         "journal_search.html", language, "/journal", viewer, problem.http_status if problem else 200,
         site=bus.site(), given=_Given(given or {}), why=why, rows=rows, cursor=cursor,
-        outcomes=(*OUTCOMES, *STATES), problem=problem.message if problem else None,
+        outcomes=(*OUTCOMES, *STATES), problem=problem,
     )  # fmt: skip
 
 
@@ -147,7 +157,7 @@ async def report(request: Request, bus: Services, lang: Lang = None) -> Response
         found = await bus.desk.reports.report(viewer, why, fields)
     except IntegratorError as error:
         return _page("journal_report.html", language, "/journal/report", viewer, error.http_status,
-                     given=_Given(fields), why=why, problem=error.message)  # fmt: skip
+                     given=_Given(fields), why=why, problem=error)  # fmt: skip
     if fields.get("format") == "csv":
         text = documents.report_csv(found, spoken)
         return Response(text, media_type="text/csv; charset=utf-8", headers=documents.attached("report.csv"))
@@ -176,7 +186,7 @@ async def _breaches(
     return _page(
         "journal_breach.html", language, "/journal/breach", viewer, problem.http_status if problem else 200,
         sets=sets, given=_Given(given or {}), why=(given or {}).get("why", ""),
-        problem=problem.message if problem else None,
+        problem=problem,
     )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from integrator.store.open import open_store
 from tests.journal.conftest import AGENT_NISS, NISS, make_context
 from tests.journal.inspecting import SITE, World
 
-assert make_context  # the fixture, used by name
+FIXTURES = (make_context,)  # used by name
 WHO = {"who": "A. Peeters", "why": "complaint 2026/17"}
 ROLES = ("operator", "auditor", "dpo", "source-owner", "exchange", "nobody")
 
