@@ -143,9 +143,9 @@ async def once(url: str, directory: Path, name: str, rate: int, seconds: float) 
     sealer = Sealer(store, Anchor(directory / "anchor", ORIGIN), key, lambda: time.time_ns() // 1_000)
     publish = store.publish
 
-    async def noted(row: CheckpointRow) -> bool:
-        done = await publish(row)
-        seen.published.append((row.size, now()))
+    async def noted(checkpoint: CheckpointRow) -> bool:
+        done = await publish(checkpoint)
+        seen.published.append((checkpoint.size, now()))
         return done
 
     store.publish = noted  # type: ignore[method-assign]
