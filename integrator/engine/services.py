@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from integrator.engine.spool import Spooling
+from integrator.engine.spool import PROCESS, Spooling
 from integrator.engine.tracing import Passed
 from integrator.engine.ways import NoWays, Ways
 from integrator.exchange import AdapterAnswer, Context, Conversions, Exchange, now_us
@@ -132,6 +132,6 @@ class Services:
     groups_bodies: int = 200_000
     group_bytes: int = 16_777_216
     stop_seconds: float = 10.0
-    spooling: Spooling = field(default_factory=Spooling)
+    spooling: Spooling = PROCESS
     ways: Ways = field(default_factory=NoWays)
     files_per_poll: int = 10_000

@@ -79,6 +79,10 @@ class Spooling:
         self.bytes_on_disk -= count
 
 
+PROCESS = Spooling()
+"""What all routes of a process share, so that its limits are those of the process."""
+
+
 class _File:
     """An open file without a name, its key, and how many bytes it has."""
 

@@ -36,6 +36,7 @@ _ENGINE = {
     "element": "A route file is a list of elements with one name each.",
     "expression": "An expression of a route does not compile; the message says where it breaks off.",
     "expression-missing": "A step that needs an expression has none, or more than one.",
+    "extra-missing": "A route uses a part that needs an extra of the package; the remedy names it.",
     "flow-producer": "A route sends to `flow:`; only the gateway does, after it asked who and why.",
     "misplaced": "An element stands among the steps of a route, usually a matter of indentation.",
     "missing-option": "A step or an endpoint lacks an option it needs.",
