@@ -19,11 +19,13 @@ from integrator.journal import criteria, details, tags
 from integrator.journal.criteria import Criterion
 from integrator.journal.details import DetailsBroken, OpenedDetails, Part
 from integrator.journal.holds import Holds
+from integrator.journal.inspected import Links
 from integrator.journal.retention import Advance, deletion, is_first, silent
 from integrator.journal.search import Reading
 from integrator.journal.tags import Tagged
 from integrator.journal.writer import Journal
 from integrator.security.keyring import KeyringError
+from integrator.store import inspection
 from integrator.store import retention as sql
 from integrator.store.api import Change, Sql
 from integrator.store.retention import DetailsRow, RetentionStore
@@ -68,28 +70,45 @@ class Erasure:
     def __init__(self, store: Sql, journal: Journal, clock: Callable[[], int]) -> None:
         self._store, self._journal, self._clock = RetentionStore(store), journal, clock
         self._holds = Holds(store, journal, clock)
+        self._links = Links(store, journal, clock)
 
     async def erase(self, reading: Reading, subject: str, *, advance: Advance = silent) -> Erased:
         """Erase a subject's details; who and why are recorded, the subject is not.
 
+        A person's other numbers, where they are linked, are erased with it, and the links at last.
+
         Raises InvalidRequest for what is no subject or a reason that names it, HeldError where a legal
         hold covers any of it: nothing is erased then.
         """
-        criterion = criteria.parse("subject", subject)
-        number = criterion.wanted[0][1]
-        if number in _digits(f"{reading.why} {reading.actor}"):
-            raise InvalidRequest(
-                "the reason names the number to erase, and would keep it: say why without it",
-                reason="why-names-subject",
-            )
-        exchanges = await self._found(criterion)
-        await self._require_free(criterion, exchanges)
-        await self._drop_lifted_holds(number)
+        first = criteria.parse("subject", subject)
+        linked = await self._links.of(first.wanted[0])
+        every = [first, *(criteria.parse("subject", number) for _, number in linked)]
+        for criterion in every:
+            if criterion.wanted[0][1] in _digits(f"{reading.why} {reading.actor}"):
+                raise InvalidRequest(
+                    "the reason names the number to erase, and would keep it: say why without it",
+                    reason="why-names-subject",
+                )
+            await self._require_free(criterion, await self._found(criterion))
         total = Erased()
+        for criterion in every:
+            total.add(await self._erase_all(criterion, reading, advance))
+        await self._drop_links({criterion.wanted[0][1] for criterion in every})
+        return total
+
+    async def _erase_all(self, criterion: Criterion, reading: Reading, advance: Advance) -> Erased:
+        number, exchanges, total = criterion.wanted[0][1], await self._found(criterion), Erased()
+        await self._drop_lifted_holds(number)
         for start in range(0, len(exchanges), PAGE):
             total.add(await self._erase(exchanges[start : start + PAGE], number, reading))
             advance(min(start + PAGE, len(exchanges)), len(exchanges))
         return total
+
+    async def _drop_links(self, numbers: set[str]) -> None:
+        """The register of replaced numbers names them too; it goes last, so that a second try finds all."""
+        for link in await self._links.list():
+            if not numbers.isdisjoint(link.numbers):
+                await self._store.write([(inspection.DROP_LINK, (link.id,))])
 
     async def _found(self, criterion: Criterion) -> list[bytes]:
         """The exchanges and readings this subject is found by."""

@@ -14,6 +14,7 @@ from integrator.journal import check, commands, details, tags
 from integrator.journal.anchor import Anchor
 from integrator.journal.erasure import Erasure, HeldError
 from integrator.journal.holds import Holds
+from integrator.journal.inspected import Links
 from integrator.journal.published import Published
 from integrator.journal.search import Reader, Reading, open_record
 from integrator.journal.writer import Journal
@@ -144,6 +145,23 @@ async def event(store: Store, journal: Journal, make_context: Make) -> bytes:
     context.previous = (await store.records_of(exchange_id))[0].leaf_hash
     await store.commit(Unit([journal.record("dead-lettered", context, now_us=NOW, final=True)]))
     return exchange_id
+
+
+async def test_linked_numbers_and_their_links_go_together(
+    real: Store, journal: Journal, keyring: Keyring, clock: Clock, three: list[bytes]
+) -> None:
+    await Links(real, journal, clock).add("cli:dpo", "replaced in the register", NISS, OTHER)
+    hold = await Holds(real, journal, clock).add(READING, "subject", OTHER)
+    with pytest.raises(HeldError):
+        await Erasure(real, journal, clock).erase(READING, NISS)
+    await Holds(real, journal, clock).lift(READING, hold.id)
+    with pytest.raises(InvalidRequest, match="say why without it"):
+        await Erasure(real, journal, clock).erase(Reading("cli:dpo", f"also {OTHER}"), NISS)
+    await Erasure(real, journal, clock).erase(READING, NISS)
+    assert await real.rows("SELECT 1 FROM subject_link") == []
+    for exchange_id in three:
+        assert [record.details for record in await real.records_of(exchange_id)] == [None, None]
+    assert await guessable(real, keyring, [NISS, OTHER], payloads) == set()
 
 
 async def test_bodies_and_claims_of_the_exchange_go_too(
