@@ -21,6 +21,7 @@ import org.apache.camel.Exchange;
 import org.apache.camel.ExchangePattern;
 import org.apache.camel.Processor;
 import org.apache.camel.ProducerTemplate;
+import org.apache.camel.component.direct.DirectComponent;
 import org.apache.camel.component.mock.MockEndpoint;
 import org.apache.camel.component.seda.SedaComponent;
 import org.apache.camel.impl.DefaultCamelContext;
@@ -80,6 +81,7 @@ public final class Runner {
         Map<String, Integer> events = new LinkedHashMap<>();
         context.getManagementStrategy().addEventNotifier(counting(events));
         Beans.bind(context, given.path("dataSource").asText(null));
+        context.getComponent("direct", DirectComponent.class).setTimeout(1_000); // instead of half a minute
         context.getComponent("seda", SedaComponent.class).setDefaultPollTimeout(20); // or stopping waits a second
         xslt(given.path("saxon").asBoolean(true));
         try {
