@@ -28,7 +28,7 @@ from integrator.engine.filing import (
     too_many,
 )
 from integrator.engine.javatypes import to_text
-from integrator.engine.lifecycle import Offer, Take
+from integrator.engine.lifecycle import Offer, Take, no_room
 from integrator.engine.schedule import Schedule, schedule
 from integrator.engine.services import Services
 from integrator.engine.uris import Uri
@@ -141,7 +141,10 @@ class Files:
                 "CamelBatchComplete": index == total - 1,
             }
             try:
-                count += await self._one(entry, batch, take)
+                taken, goes_on = await self._one(entry, batch, take)
+                count += taken
+                if not goes_on:
+                    break  # the next look has the rest
             except (OSError, IntegratorError) as error:
                 kind = class_of(error) if isinstance(error, IntegratorError) else type(error).__name__
                 self.services.log("WARN", f"{self.uri}: a file could not be taken ({kind})", "", 0)
@@ -174,14 +177,15 @@ class Files:
             return entry.path
         return to_text(self.key(about(self.place, entry, self.services.conversions))) or entry.path
 
-    async def _one(self, entry: Entry, batch: Mapping[str, object], take: Take) -> int:
+    async def _one(self, entry: Entry, batch: Mapping[str, object], take: Take) -> tuple[int, bool]:
+        """How many files were taken, and whether there is room for more."""
         ready = await self.begin(entry)
         if ready is None:
-            return 0
+            return 0, True
         offer = await self._offer(ready, batch)
         error = await take(offer)
-        await self.end(ready, failed=error is not None, refused=offer.refused)
-        return 1
+        await self.end(ready, failed=error is not None, refused=offer.refused, moves=not no_room(error))
+        return 1, not no_room(error)
 
     async def begin(self, entry: Entry) -> Ready | None:
         """Make a file ours, and remember where it belongs; None where it is not complete yet."""
@@ -198,15 +202,17 @@ class Files:
             held = Moved(path, held.size, held.modified_ms)
         return Ready(entry, held, key)
 
-    async def end(self, ready: Ready, *, failed: bool, refused: bool = False) -> None:
-        """Move, delete or leave a file whose message ended."""
+    async def end(self, ready: Ready, *, failed: bool, refused: bool = False, moves: bool = True) -> None:
+        """Move, delete or leave a file whose message ended. One that failed is moved away only where it `moves`."""
         folder, at = self.place.way.folder, ready.at
         exchange = about(self.place, at, self.services.conversions)
         if failed:
-            if self.failed is not None:
+            if self.failed is not None and moves:
                 await folder.rename(at.path, self.failed(exchange))
             elif refused:
                 self.refused.add(mark(ready.found))
+            if not moves and at.path != ready.found.path:
+                await folder.rename(at.path, ready.found.path)
             if ready.key and self.eager:
                 self.seen.remove(ready.key)
         else:

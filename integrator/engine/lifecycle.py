@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from integrator.engine.exceptions import class_of
 from integrator.engine.services import Services
-from integrator.exchange import Message
+from integrator.exchange import Message, NotRecorded, Overloaded
 
 AGAIN_SECONDS = 5.0
 """How long a consumer that failed as a whole is left alone."""
@@ -63,6 +63,11 @@ class Consumer(Protocol):
     async def run(self, take: Take) -> None:
         """Take messages until cancelled, or until there are no more."""
         ...
+
+
+def no_room(error: Exception | None) -> bool:
+    """Whether nothing was wrong with a message: there was no room, or it could not be recorded, just now."""
+    return isinstance(error, (Overloaded, NotRecorded))
 
 
 Consumes = Callable[[Any, Any, Any], Consumer | None]

@@ -8,7 +8,7 @@ from typing import Any
 
 from integrator.engine.compiler import Node
 from integrator.engine.exceptions import class_of
-from integrator.engine.lifecycle import Offer, Take
+from integrator.engine.lifecycle import Offer, Take, no_room
 from integrator.engine.schedule import Schedule, schedule
 from integrator.engine.services import Services
 from integrator.engine.statements import Statement, rows
@@ -68,6 +68,8 @@ class Query:
             }
             offer = Offer(self.uri, Message(body, conversions=self.services.conversions), None, batch)
             error = await take(offer)
+            if no_room(error):
+                return index  # the next look has the rest
             await self._follow("onConsumeFailed" if error is not None else "onConsume", body)
         if total:
             await self._follow("onConsumeBatchComplete", None)

@@ -80,12 +80,11 @@ class Consumption:
             context.subjects_request = flow.request_subjects(value)
             ended = await events.accept(plane, flow, context, value, offer.key, raw=raw)
         except IntegratorError as error:
-            # It will be refused again whenever it comes: whoever offers it need not.
-            offer.refused = isinstance(error, (InvalidRequest, Refused))
             ended = await refuse(plane, flow, context, error)
         except Exception:
             _LOG.error("consumer-broke", exchange=context.exchange_id, flow=flow.id, exc_info=True)
             ended = await refuse(plane, flow, context, RouteFailed())
+        offer.refused = _for_good(ended.error)
         return ended.error
 
     @staticmethod
@@ -108,6 +107,11 @@ class Consumption:
         arrival = {"uri": offer.uri, "body": kind, "headers": _kept(message.headers),
                    "properties": _kept(offer.properties)}  # fmt: skip
         return arrival, value, raw
+
+
+def _for_good(error: Exception | None) -> bool:
+    """Whether a message would be refused again whenever it comes: whoever offers it need not."""
+    return isinstance(error, (InvalidRequest, Refused)) and error.http_status not in (409, 429)
 
 
 def _kept(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -87,6 +87,21 @@ def test_a_failure_that_may_pass_comes_again_and_a_refusal_does_not(tmp_path: Pa
     assert names(box) == {"bad/a.txt"}
 
 
+def test_without_room_the_rest_waits_and_nothing_is_moved_away(tmp_path: Path, box: Path) -> None:
+    for name in "abc":
+        (box / f"{name}.txt").write_text("one")
+    offers = taken(
+        tmp_path,
+        "file:box?initialDelay=0&delay=100&moveFailed=bad&sortBy=file:name",
+        lambda _offer: Overloaded(),
+        0.25,
+    )
+    assert {offer.message.headers["CamelFileName"] for offer in offers} == {"a.txt"}
+    assert names(box) == {"a.txt", "b.txt", "c.txt"}
+    taken(tmp_path, "file:box?initialDelay=0&preMove=work", lambda _offer: Overloaded(), 0.25)
+    assert names(box) == {"a.txt", "b.txt", "c.txt"}
+
+
 def test_what_a_dead_process_moved_away_comes_back(tmp_path: Path, box: Path) -> None:
     (box / "work").mkdir()
     (box / "work/a.txt").write_text("one")

@@ -14,7 +14,7 @@ import uuid_utils
 from integrator.engine.compiler import Node
 from integrator.engine.egress import undeclared
 from integrator.engine.javatypes import JavaList, JavaMap, cannot_convert, to_text
-from integrator.engine.lifecycle import Offer, Take
+from integrator.engine.lifecycle import Offer, Take, no_room
 from integrator.engine.services import Services
 from integrator.engine.spec import Option, Spec
 from integrator.engine.steps import Run, nothing
@@ -189,7 +189,9 @@ class Mailbox:
                     settled = "ack"
                     break
                 if offer.refused or attempt + 1 >= self.attempts:
-                    settled = "reject" if self.rejects or offer.refused else "requeue"
+                    settled = (
+                        "reject" if (self.rejects or offer.refused) and not no_room(error) else "requeue"
+                    )
                     break
                 await self.services.sleep(self.delay)
         finally:
