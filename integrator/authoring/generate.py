@@ -12,6 +12,7 @@ from pathlib import Path
 from integrator.authoring.camel_pages import camel_pages
 from integrator.authoring.route_schema import route_schema
 from integrator.authoring.rules_page import rules_page
+from integrator.authoring.simple_page import simple_page
 from integrator.site.reference import settings_page, site_page
 from integrator.site.schemas import editor_schemas
 
@@ -22,6 +23,7 @@ def generated() -> dict[str, str]:
         **editor_schemas(),
         **route_schema(),
         **camel_pages(),
+        **simple_page(),
         "docs/reference/site.md": site_page(),
         "docs/reference/settings.md": settings_page(),
         "docs/reference/rules.md": rules_page(),
