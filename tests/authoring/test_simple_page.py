@@ -11,9 +11,6 @@ def test_every_function_operator_and_refusal_is_told() -> None:
     for one in table.FUNCTIONS:
         assert one.doc.replace("|", "\\|") in page
     assert all(reason in page for reason in table.ELSEWHERE.values())
-    assert page.count("\n| `") > 150
-    assert all(
-        len([cell for cell in line.replace("\\|", "").split("|")]) in (4, 6)
-        for line in page.split("\n")
-        if line.startswith("| ")
-    )
+    assert page.count("\n| `") > 100
+    rows = [line.replace("\\|", "") for line in page.split("\n") if line.startswith("| ")]
+    assert {row.count("|") for row in rows} <= {3, 5}
