@@ -35,7 +35,6 @@ MAY: Mapping[str, frozenset[str]] = {
     "breach": frozenset({OPERATOR, AUDITOR, DPO}),
     "breach-release": frozenset({OPERATOR, AUDITOR}),
     "links": frozenset({OPERATOR}),
-    "register": frozenset({OPERATOR, AUDITOR, DPO, SOURCE_OWNER}),
 }
 """What each role may do; whatever is not here nobody may."""
 

@@ -35,7 +35,7 @@ def lanes(records: Sequence[Mapping[str, Any]], words: Mapping[str, str]) -> lis
         until = int(answered) if answered is not None else end
         found.append(Lane(
             words["timeline-call"].format(leg["adapter"]),
-            round(100 * (sent - begin) / whole, 2), round(100 * (until - sent) / whole, 2),
+            min(round(100 * (sent - begin) / whole, 2), 99.0), round(100 * (until - sent) / whole, 2),
             _took(until - sent) if answered is not None else words["timeline-unanswered"], call=True,
         ))  # fmt: skip
     return found
