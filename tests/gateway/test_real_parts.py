@@ -27,6 +27,7 @@ from integrator.store.api import KeyRow
 from integrator.store.migrate import migrate
 from integrator.store.open import open_store
 from integrator.telemetry.metrics import Metrics
+from tests.engine.open_ways import OpenWays
 from tests.gateway.doubles import NISS, FunctionRoutes, World, keyring
 
 ROOT = Path(__file__).parents[2]
@@ -72,7 +73,7 @@ async def real(request: pytest.FixtureRequest, walloon: CompiledSite, tmp_path: 
     store = open_store(url, limits=DEFAULT, process_id=b"p" * 16, data_dir=tmp_path)
     await store.open()
     providers = Providers()
-    services = Services(sender=providers, adapters=frozenset(walloon.adapters))
+    services = Services(sender=providers, adapters=frozenset(walloon.adapters), ways=OpenWays(tmp_path))
     tools = Tools(
         routes=lambda sources, _personal: compile_routes(sources, services),
         schema=JsonSchema,
