@@ -412,9 +412,9 @@ class Context:
     outcome: str | None = None
     error: ErrorInfo | None = None
     duplicate_of: str | None = None
-    aggregated_into: tuple[str, ...] = ()  # exchange ids of the aggregates an event became part of, the first ones
+    aggregated_into: tuple[str, ...] = ()  # the first aggregates an event became part of
     aggregated_into_total: int = 0
-    aggregates: tuple[str, ...] = ()  # of an aggregate: the events that are part of it, the first and last ones
+    aggregates: tuple[str, ...] = ()  # of an aggregate: the first and last events that are part of it
     aggregates_total: int = 0
     attempts: int = 0
     request_bytes: int = 0

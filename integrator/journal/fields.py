@@ -27,7 +27,9 @@ LEAF: Mapping[str, Field] = {
     "time": Field("integer", "always", "when the record was made, µs since 1970 UTC"),
     "type": Field("text", "always", "record type, or the name of the act"),
     "kind": Field("text", "always", "`request-reply`, `event` or `act`"),
-    "entry": Field("text", "exchanges", "door of the bus: `rest`, `soap`, `consume`, `aggregate`, `cli`, `delivery`"),
+    "entry": Field(
+        "text", "exchanges", "door of the bus: `rest`, `soap`, `consume`, `aggregate`, `cli`, `delivery`"
+    ),
     "site": Field("text", "exchanges", "content hash of the site in force, hex"),
     "flow": Field("text", "when known", "registered flow"),
     "consumer": Field("object", "exchanges", "who asked"),

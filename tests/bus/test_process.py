@@ -75,10 +75,19 @@ def test_commands_use_the_running_bus(town, tmp_path):
     listed = integrator("journal", "list", "--limit", "3", "--var", str(town.bus.var))
     assert len(listed.stdout.splitlines()) == 3
     found = integrator(
-        "journal", "search", "--subject", "66091495277", "--why", "a test of the bus", "--var", str(town.bus.var)
+        "journal",
+        "search",
+        "--subject",
+        "66091495277",
+        "--why",
+        "a test of the bus",
+        "--var",
+        str(town.bus.var),
     )
     assert "person-consult" in found.stdout
-    wrong = integrator("journal", "search", "--subject", "1", "--why", "a test of the bus", "--var", str(town.bus.var))
+    wrong = integrator(
+        "journal", "search", "--subject", "1", "--why", "a test of the bus", "--var", str(town.bus.var)
+    )
     assert wrong.returncode == 1
     assert "Traceback" not in wrong.stderr
 
