@@ -307,10 +307,7 @@ def converter(type_name: str) -> Callable[[Any], Any] | None:
 def cannot_convert(value: Any, type_name: str) -> JavaException:
     """No converter exists from this value's type (Camel names the value, we do not)."""
     given = "null" if value is None else type_of(value)
-    message = (
-        f"No type converter available to convert from type: {given}"
-        f" to the required type: {type_name}"
-    )
+    message = f"No type converter available to convert from type: {given} to the required type: {type_name}"
     return failure("org.apache.camel.NoTypeConversionAvailableException", message)
 
 
