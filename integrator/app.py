@@ -365,6 +365,7 @@ class Bus:
             services = Services(
                 sender=outbound,
                 resource=_resources(site),
+                secret=_secret,
                 now_us=now_us,
                 log=_route_logger(self.options.limits.log_message_chars),
                 trace=_trace if self.options.trace else None,
@@ -502,6 +503,11 @@ def _resources(site: CompiledSite) -> Callable[[str], bytes]:
         raise FileNotFoundError(f"{path} is not a file of the site")
 
     return read
+
+
+def _secret(reference: str) -> bytes:
+    """What a reference of a route file stands for. Raises ReferenceProblem."""
+    return resolver()(reference).encode("utf-8")
 
 
 def _route_logger(chars: int) -> Callable[[str, str, str, int], None]:

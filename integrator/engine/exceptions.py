@@ -35,6 +35,17 @@ _TREE: dict[str, str] = {
         " java.net.URISyntaxException javax.xml.xpath.XPathExpressionException org.xml.sax.SAXException"
         " javax.xml.transform.TransformerException org.apache.camel.CamelException"
         " javax.xml.parsers.ParserConfigurationException"
+        " org.apache.camel.component.xmlsecurity.api.XmlSignatureException"
+    ),
+    "org.apache.camel.component.xmlsecurity.api.XmlSignatureException": (
+        "org.apache.camel.component.xmlsecurity.api.XmlSignatureFormatException"
+        " org.apache.camel.component.xmlsecurity.api.XmlSignatureInvalidException"
+        " org.apache.camel.component.xmlsecurity.api.XmlSignatureInvalidKeyException"
+        " org.apache.camel.component.xmlsecurity.api.XmlSignatureNoKeyException"
+    ),
+    "org.apache.camel.component.xmlsecurity.api.XmlSignatureInvalidException": (
+        "org.apache.camel.component.xmlsecurity.api.XmlSignatureInvalidContentHashException"
+        " org.apache.camel.component.xmlsecurity.api.XmlSignatureInvalidValueException"
     ),
     "java.lang.RuntimeException": (
         "java.lang.IllegalArgumentException java.lang.IllegalStateException java.lang.NullPointerException"

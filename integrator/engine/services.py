@@ -81,6 +81,11 @@ def no_resource(path: str) -> bytes:
     raise FileNotFoundError(f"{path} is not a file of the site")
 
 
+def no_secret(_reference: str) -> bytes:
+    """The secret function of routes without secrets. Raises LookupError."""
+    raise LookupError("no secrets here: give Services a secret function")
+
+
 def no_log(_level: str, _text: str, _route: str, _line: int) -> None:
     """Logs nothing."""
 
@@ -89,7 +94,9 @@ def no_log(_level: str, _text: str, _route: str, _line: int) -> None:
 class Services:
     """Everything routes may use.
 
-    `resource` reads a file of the site by its path (raises FileNotFoundError); `now_us` is the clock in
+    `resource` reads a file of the site by its path (raises FileNotFoundError); `secret` gives what a reference,
+    `${env:NAME}` or `${file:/path}`, stands for (raises LookupError or ValueError with a text that names it and
+    never the value), when routes are compiled; `now_us` is the clock in
     microseconds since the epoch; `log` takes level, text, route id and line; `personal` keeps values of
     messages out of logs and of error texts (I5); `placeholders` fill `{{name}}`; `adapters` are the ids
     dynamic URIs may name (None: the sender decides alone); `mocks` collects what `mock:` receives; `trace`
@@ -107,6 +114,7 @@ class Services:
 
     sender: Sender = field(default_factory=NoSender)
     resource: Callable[[str], bytes] = no_resource
+    secret: Callable[[str], bytes] = no_secret
     conversions: Conversions = CONVERSIONS
     now_us: Callable[[], int] = now_us
     log: Callable[[str, str, str, int], None] = no_log

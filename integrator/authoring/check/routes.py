@@ -17,7 +17,7 @@ INSIDE = frozenset({
     "adapter", "bean", "browse", "class", "controlbus", "dataformat", "direct", "dynamic-router",
     "jolt", "jq", "jslt", "json-patch", "json-validator", "jsonata", "kamelet", "language", "log",
     "micrometer", "mock", "mustache", "mvel", "ref", "saga", "seda", "stub", "string-template",
-    "validator", "velocity", "xj", "xquery", "xslt", "xslt-saxon",
+    "validator", "velocity", "xj", "xmlsecurity-sign", "xmlsecurity-verify", "xquery", "xslt", "xslt-saxon",
 })  # fmt: skip
 """Components that never leave the process; `adapter` is the one way out, and is checked by itself."""
 
@@ -38,6 +38,7 @@ _ENGINE = {
     "expression-missing": "A step that needs an expression has none, or more than one.",
     "extra-missing": "A route uses a part that needs an extra of the package; the remedy names it.",
     "flow-producer": "A route sends to `flow:`; only the gateway does, after it asked who and why.",
+    "key-reference": "A bean of keys has a key itself, or names one that cannot be used.",
     "misplaced": "An element stands among the steps of a route, usually a matter of indentation.",
     "missing-option": "A step or an endpoint lacks an option it needs.",
     "not-polled": "A step polls an endpoint that gives no messages by itself.",
