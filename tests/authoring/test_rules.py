@@ -165,6 +165,10 @@ CASES: dict[str, tuple[str, tuple[Edit, ...]]] = {
     "entry of nothing": ("entry-without-consumer", (
         Edit(R, "entries: [{rest: POST /v1/notices}]", "entries:\n      - rest: POST /v1/notices\n      - consume: "
              "{uri: §'timer:tick', as: municipal/one, purpose: permit}"),)),
+    "groups of a call": ("groups-not-kept", (
+        Edit(L, "- setBody:", "- aggregate: {correlationExpression: {constant: a}, completionSize: 2, steps: [{stop: {}}], aggregationStrategy: '#class:org.apache.camel.processor.aggregate.GroupedBodyAggregationStrategy', "
+             "aggregationRepository: §'#class:org.apache.camel.processor.aggregate.jdbc.JdbcAggregationRepository'}"
+             "\n        - setBody:"),)),
     "reply to nobody": ("event-entry", (
         Edit(R, "      - rest: POST /v1/lookups", "      - rest: POST /v1/lookups\n      - consume: §{uri: 'timer:tick', as: municipal/one, purpose: permit}"),)),
     "no flow consumer": ("flow-without-route", (Edit(N, "uri: flow:notify", "uri: direct:notify"),

@@ -6,6 +6,7 @@ from integrator.authoring.check import (
     egress,
     entries,
     fields,
+    groups,
     names,
     narrow,
     paths,
@@ -17,6 +18,19 @@ from integrator.authoring.check.run import check, problems_of
 from integrator.authoring.check.view import View
 from integrator.site.problems import Problem
 
-_RULE_MODULES = (reading, paths, names, entries, fields, adapters, routes, egress, contracts, narrow, secrets)
+_RULE_MODULES = (
+    reading,
+    paths,
+    names,
+    entries,
+    fields,
+    adapters,
+    routes,
+    groups,
+    egress,
+    contracts,
+    narrow,
+    secrets,
+)
 
 __all__ = ["Problem", "View", "check", "problems_of"]
