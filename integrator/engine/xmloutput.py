@@ -97,27 +97,14 @@ def mandatory(message: Message) -> None:
 
 
 def written(node: Any, charset: str, *, declared: bool) -> bytes:
-    """A node as bytes: a text as it is, an element with the namespaces that it has itself or uses."""
+    """A node as bytes, taken out of its document: a text as it is, an element with the namespaces it has or uses."""
     if isinstance(node, str):
         return node.encode(charset)
-    parent = node.getparent()
-    if parent is not None:
-        node = _standing_alone(node, parent)
+    if (parent := node.getparent()) is not None:
+        parent.remove(node)  # it declares of what stood around it only what it uses
     data: Any = etree.tostring(node, encoding=charset, with_tail=False, xml_declaration=False)
     declaration = f'<?xml version="1.0" encoding="{charset}"?>' if declared else ""
     return declaration.encode(charset) + bytes(data)
-
-
-def _standing_alone(node: Any, parent: Any) -> Any:
-    own = {
-        prefix
-        for one in node.iter(etree.Element)
-        for prefix, uri in one.nsmap.items()
-        if prefix and parent.nsmap.get(prefix) != uri
-    }
-    copy = etree.fromstring(etree.tostring(node, encoding="utf-8", with_tail=False))
-    etree.cleanup_namespaces(copy, keep_ns_prefixes=sorted(own))
-    return copy
 
 
 def finish(exchange: Exchange, uri: Uri, result: bytes) -> None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,9 +19,11 @@ from signxml.algorithms import DigestAlgorithm, SignatureConstructionMethod, Sig
 from signxml.signer import XMLSigner
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
-from integrator.engine import RouteErrors, Services, compile_routes
+from integrator.engine import RouteErrors, Services, compile_routes, xmlsignature
+from integrator.engine import signing as signing_part
 from integrator.engine.exceptions import class_of, matches, text_of
 from integrator.exchange import Exchange
+from integrator.outbound.references import resolver
 from tests.engine.helpers import exchange, problems, route, run, source
 
 API = "org.apache.camel.component.xmlsecurity.api."
@@ -353,6 +356,31 @@ async def test_weak_algorithms_of_others() -> None:
         assert says in await refused(VERIFY, etree.tostring(signed), "Invalid")
 
 
+async def test_what_a_reference_may_not_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signed by the right key all the same: made by a signer that lets everything through."""
+    base64_transform = "http://www.w3.org/2000/09/xmldsig#base64"
+    with monkeypatch.context() as patch:
+        patch.setitem(xmlsignature.CANONICALIZATIONS, base64_transform, xmlsignature.INCLUSIVE)
+        given = {"CamelXmlSignatureTransformMethods": base64_transform}
+        transformed = (await through(ENVELOPED, DOC, headers=given)).message.body
+    assert "transform that is not accepted" in await refused(VERIFY, transformed, "Invalid")
+    monkeypatch.setattr(signing_part, "_referred", lambda root, _uri: root)
+    for uri in ("http://127.0.0.1/x", "file:/etc/passwd", "%23xpointer(/)", "relative.xml"):
+        outside = await body(f"{ENVELOPED}&contentReferenceUri={uri}", DOC)
+        assert "leaves the document" in await refused(VERIFY, outside, "Invalid")
+    monkeypatch.setattr(xmlsignature, "REFERENCES_MAX", 1)
+    assert "more than 1 references" in await refused(VERIFY, await body(ENVELOPED, DOC), "Invalid")
+
+
+async def test_no_namespace_inside_a_default_one() -> None:
+    doc = '<permit xmlns="urn:p"><who xmlns="" Id="w"><name>a</name></who></permit>'
+    signed = await body(ENVELOPED + "&contentReferenceUri=%23w", doc)
+    search = VERIFY + "&omitXmlDeclaration=true&outputNodeSearchType=ElementName&outputNodeSearch=who"
+    assert await body(search, signed) == b'<who xmlns="" Id="w"><name>a</name></who>'
+    around = await body(ENVELOPING, doc)
+    assert await body(VERIFY + "&omitXmlDeclaration=true", around) == doc.encode()
+
+
 async def test_objects_around() -> None:
     signed = await body(ENVELOPING + "&contentObjectId=o", DOC)
     inside = parsed(signed)
@@ -456,6 +484,18 @@ def test_options_that_are_refused(uri: str, rule: str, says: str) -> None:
     [(given, message)] = found(beans() + route(f'to: "{uri}"'))
     assert given == rule
     assert says in message
+
+
+async def test_keys_in_files(tmp_path: Path) -> None:
+    resolve = resolver({"CERT": made()[1].decode()})
+    given = Services(secret=lambda reference: resolve(reference).encode())
+    path = tmp_path / "key.pem"
+    signing = f"key: '${{file:{path}}}', certificate: '${{env:CERT}}'"
+    text = beans(signing) + route(f'to: "{ENVELOPED}"')
+    assert [f"the file {path} cannot be read" in message for _, message in found(text, given)] == [True]
+    path.write_bytes(made()[0])
+    signed = await body(ENVELOPED, DOC, given, signing=signing)
+    await body(VERIFY, signed)
 
 
 async def test_a_key_with_a_password() -> None:

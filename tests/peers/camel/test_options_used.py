@@ -10,6 +10,7 @@ from tests.peers.camel import usage
 from tests.peers.camel.cases import own_cases
 
 _SERVED = "what is served is compared with the service itself, in tests/engine and tests/bus"
+_KEYS = "needs keys: test_xml_signatures.py has both engines read each other's signatures"
 WHOLE_PARTS = {
     "adapter": "is the bus's own: Camel has none",
     "flow": "is the bus's own: Camel has none",
@@ -17,10 +18,13 @@ WHOLE_PARTS = {
     "https": _SERVED,
     "sftp": _SERVED,
     "spring-rabbitmq": _SERVED,
+    "xmlsecurity-sign": _KEYS,
+    "xmlsecurity-verify": _KEYS,
 }
 """Parts whose options no case uses, with the reason."""
 _WHEN = "says when or how a consumer polls, not what it makes of a message"
 OPTIONS = {
+    "beans": (_KEYS, "constructors"),
     "file": (_WHEN, (
         "antFilterCaseSensitive backoffErrorThreshold backoffIdleThreshold backoffMultiplier checksumWriteFile "
         "directoryMustExist forceWrites greedy idempotent idempotentEager idempotentKey includeHiddenDirs "

@@ -1,8 +1,16 @@
+import java.io.ByteArrayInputStream;
+import java.security.KeyStore;
+import java.util.Base64;
 import javax.sql.DataSource;
 import org.apache.camel.CamelContext;
+import org.apache.camel.component.xmlsecurity.api.DefaultKeyAccessor;
+import org.apache.camel.component.xmlsecurity.api.DefaultKeySelector;
 import org.h2.jdbcx.JdbcDataSource;
 
-/** What a case may ask for by name and YAML cannot make: a database in memory, filled by its script. */
+/**
+ * What a case may ask for by name and YAML cannot make: a database in memory, filled by its script, and the keys of a
+ * key store, as `signing` and `trusted`.
+ */
 final class Beans {
     private Beans() {}
 
@@ -16,5 +24,24 @@ final class Beans {
             statement.execute(script);
         }
         context.getRegistry().bind("dataSource", DataSource.class, source);
+    }
+
+    /** A PKCS 12 key store in base64, with one entry; its password is its entry's. */
+    static void bindKeys(CamelContext context, String store, String password) throws Exception {
+        if (store == null) {
+            return;
+        }
+        KeyStore keys = KeyStore.getInstance("PKCS12");
+        keys.load(new ByteArrayInputStream(Base64.getDecoder().decode(store)), password.toCharArray());
+        String alias = keys.aliases().nextElement();
+        DefaultKeyAccessor signing = new DefaultKeyAccessor();
+        signing.setKeyStore(keys);
+        signing.setAlias(alias);
+        signing.setPassword(password);
+        context.getRegistry().bind("signing", signing);
+        DefaultKeySelector trusted = new DefaultKeySelector();
+        trusted.setKeyStore(keys);
+        trusted.setAlias(alias);
+        context.getRegistry().bind("trusted", trusted);
     }
 }
