@@ -18,7 +18,6 @@ from integrator.engine.xmlsignature import PrivateKey, PublicKey
 
 ACCESSOR = "org.apache.camel.component.xmlsecurity.api.DefaultKeyAccessor"
 SELECTOR = "org.apache.camel.component.xmlsecurity.api.DefaultKeySelector"
-RULE = "key-reference"
 
 _REFERENCE = re.compile(r"\$\{(?:env|file):[^{}]+\}")
 _NAMES = ("key", "certificate", "password")
@@ -55,12 +54,15 @@ def holds(node: Node, bean: Bean, name: str, needed: tuple[str, ...]) -> bool:
         elif not isinstance(value, str) or not _REFERENCE.fullmatch(
             node.scope.fill(value, node.pointer).strip()
         ):
-            node.problem("/uri", RULE, f"the bean {name}: {prop} is no reference",
+            node.problem("/uri", "key-reference", f"the bean {name}: {prop} is no reference",
                          'Write "${file:/run/secrets/…}" or "${env:NAME}"; replace what was written down.')  # fmt: skip
     for prop in needed:
         if prop not in bean.properties:
             node.problem(
-                "/uri", RULE, f"the bean {name} has no {prop}", f'Add {prop}: "${{file:/path.pem}}".'
+                "/uri",
+                "key-reference",
+                f"the bean {name} has no {prop}",
+                f'Add {prop}: "${{file:/path.pem}}".',
             )
     return len(node.scope.problems) == before
 
@@ -74,13 +76,16 @@ def load(node: Node, bean: Bean, name: str) -> Keys | None:
             values[prop] = node.scope.services.secret(text)
         except (LookupError, ValueError) as error:  # its text names the variable or the file, never a value
             node.problem(
-                "/uri", RULE, f"the bean {name}: {prop}: {error.args[0]}", "Set it before the start."
+                "/uri",
+                "key-reference",
+                f"the bean {name}: {prop}: {error.args[0]}",
+                "Set it before the start.",
             )
             return None
     try:
         return keys(values.get("key"), values.get("certificate"), values.get("password"))
     except WrongKey as error:
-        node.problem("/uri", RULE, f"the bean {name}: {error}", "Correct what it names.")
+        node.problem("/uri", "key-reference", f"the bean {name}: {error}", "Correct what it names.")
         return None
 
 

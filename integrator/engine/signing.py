@@ -24,7 +24,7 @@ from integrator.engine.xmlsignature import (
     by_id,
     digest_for,
     fits,
-    problem,
+    signature_error,
 )
 from integrator.exchange import Exchange, Message
 
@@ -65,7 +65,7 @@ def compile_signing(node: Node, uri: Uri) -> Run | None:
             content = Content("#" + content_id, kind, _transforms(message))
             result = signer.enveloping(body, content)
         elif isinstance(body, str):
-            raise problem("Format", _NO_ROOT)
+            raise signature_error("Format", _NO_ROOT)
         else:
             about = xmloutput.header(message, "ContentReferenceUri", options.get("contentReferenceUri", ""))
             content = Content(about or "", kind, _transforms(message, ENVELOPED))
@@ -83,9 +83,9 @@ def _text(message: Message, charset: str) -> str:
     try:
         return message.as_bytes().decode(charset)
     except LookupError:
-        raise problem("", "The message encoding is not supported.") from None
+        raise signature_error("", "The message encoding is not supported.") from None
     except UnicodeDecodeError:
-        raise problem("Format", "The message is not of the encoding it should have.") from None
+        raise signature_error("Format", "The message is not of the encoding it should have.") from None
 
 
 def _transforms(message: Message, *first: str) -> tuple[str, ...]:
@@ -94,7 +94,7 @@ def _transforms(message: Message, *first: str) -> tuple[str, ...]:
         return (*first, INCLUSIVE.value)
     named = tuple(part.strip() for part in given.split(",") if part.strip())
     if any(one not in CANONICALIZATIONS and one != ENVELOPED for one in named):
-        raise problem("", "CamelXmlSignatureTransformMethods names a transform that is not accepted: use "
+        raise signature_error("", "CamelXmlSignatureTransformMethods names a transform that is not accepted: use "
                       "canonicalization and enveloped-signature")  # fmt: skip
     return named
 
@@ -102,7 +102,7 @@ def _transforms(message: Message, *first: str) -> tuple[str, ...]:
 def _referred(root: etree._Element, uri: str) -> etree._Element:
     found = root if not uri else by_id(root, uri[1:]) if uri.startswith("#") else None
     if found is None:
-        raise problem("", "contentReferenceUri names no element of the document, or more than one")
+        raise signature_error("", "contentReferenceUri names no element of the document, or more than one")
     return found
 
 
@@ -121,7 +121,7 @@ def _by_xpath(root: etree._Element, search: etree.XPath) -> etree._Element:
     found: Any = search(root)
     nodes = [one for one in found if isinstance(one, etree._Element)] if isinstance(found, list) else []
     if not nodes:
-        raise problem("", f"The parent XPath {search.path} returned no element. Check the configuration of the XML "
+        raise signature_error("", f"The parent XPath {search.path} returned no element. Check the configuration of the XML "
                       "signer component.")  # fmt: skip
     return nodes[0]
 
@@ -129,7 +129,7 @@ def _by_xpath(root: etree._Element, search: etree.XPath) -> etree._Element:
 def _by_name(root: etree._Element, local: str, space: str | None) -> etree._Element:
     found = next(root.iter(f"{{{space}}}{local}" if space else local), None)
     if found is None:
-        raise problem("Format", f"Incoming message has wrong format: The parent element with the local name {local} and "
+        raise signature_error("Format", f"Incoming message has wrong format: The parent element with the local name {local} and "
                       f"the namespace {space or 'null'} was not found in the message to build an enveloped XML "
                       "signature.")  # fmt: skip
     return found

@@ -11,7 +11,7 @@ from integrator.engine import keymaterial, xmloutput
 from integrator.engine.compiler import Node
 from integrator.engine.steps import Run
 from integrator.engine.uris import Uri
-from integrator.engine.xmlsignature import DS, SIGNATURE, Verified, problem, take_out, verify
+from integrator.engine.xmlsignature import DS, SIGNATURE, Verified, signature_error, take_out, verify
 from integrator.exchange import Exchange
 
 _NOT_XML = "Message has wrong format, it is not a XML signature document. Check the sent message."
@@ -62,7 +62,7 @@ def _found(root: etree._Element, verified: Verified, search: Search | None, *, r
         return _content(root, verified)
     found = root if search is None else search(root)
     if not verified.covers(found):
-        raise problem("Invalid", "the signature does not cover what would be handed on: sign it, or choose what was "
+        raise signature_error("Invalid", "the signature does not cover what would be handed on: sign it, or choose what was "
                       "signed by outputNodeSearch")  # fmt: skip
     if search is None or removes:
         take_out(verified.signature)
@@ -73,16 +73,16 @@ def _content(root: etree._Element, verified: Verified) -> Any:
     """The one node in the one Object that the signature refers to."""
     objects = [one for one in verified.covered if one.tag == f"{{{DS}}}Object" and one.getparent() is root]
     if not objects:
-        raise problem("", "Unsupported XML signature document: Content object not found in the enveloping XML "
+        raise signature_error("", "Unsupported XML signature document: Content object not found in the enveloping XML "
                       "signature.")  # fmt: skip
     if len(objects) > 1:
-        raise problem("", "Unsupported XML signature document: More than one content objects found.")
+        raise signature_error("", "Unsupported XML signature document: More than one content objects found.")
     inside = list(objects[0])
     texts = [part for part in (objects[0].text, *(one.tail for one in inside)) if part]
     if not inside and texts:
         return texts[0]
     if len(inside) != 1 or any(part.strip() for part in texts):
-        raise problem(
+        raise signature_error(
             "", "Unsupported XML signature: not one structure element in referenced content object."
         )
     return inside[0]
@@ -114,7 +114,7 @@ def _by_name(root: etree._Element, local: str, space: str) -> etree._Element:
     found = list(root.iter(f"{{{space}}}{local}" if space else local))
     if len(found) != 1:
         said = "does not exist" if not found else "stands there more than once"
-        raise problem("", _NO_ROOT.format("element") + f"Element with local name {local} and namespace "
+        raise signature_error("", _NO_ROOT.format("element") + f"Element with local name {local} and namespace "
                       f"{space or 'null'} {said}.")  # fmt: skip
     return found[0]
 
@@ -122,5 +122,5 @@ def _by_name(root: etree._Element, local: str, space: str) -> etree._Element:
 def _by_xpath(root: etree._Element, search: etree.XPath) -> etree._Element:
     found: Any = search(root.getroottree())
     if not isinstance(found, list) or len(found) != 1 or not isinstance(found[0], etree._Element):
-        raise problem("", _NO_ROOT.format("node") + f"XPATH {search.path} does not find one element.")
+        raise signature_error("", _NO_ROOT.format("node") + f"XPATH {search.path} does not find one element.")
     return found[0]

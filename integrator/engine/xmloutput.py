@@ -11,7 +11,7 @@ from integrator.engine.elements.beans import XPATH
 from integrator.engine.exceptions import CAMEL, failure
 from integrator.engine.javatypes import to_text
 from integrator.engine.uris import Uri
-from integrator.engine.xmlsignature import problem
+from integrator.engine.xmlsignature import signature_error
 from integrator.exchange import Exchange, InvalidRequest, Message
 
 _PREFIX = "CamelXmlSignature"
@@ -87,7 +87,7 @@ def document(message: Message, said: str) -> etree._Element:
             )
         return message.conversions.parse_xml(message.as_bytes())
     except InvalidRequest as error:
-        raise problem("Format", f"{said} ({error.message})") from None
+        raise signature_error("Format", f"{said} ({error.message})") from None
 
 
 def mandatory(message: Message) -> None:

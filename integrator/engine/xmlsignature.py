@@ -65,7 +65,7 @@ PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 
 
-def problem(kind: str, message: str) -> JavaException:
+def signature_error(kind: str, message: str) -> JavaException:
     """An exception of the component: `XmlSignature…Exception`, with a text free of values."""
     return failure(f"{_PACKAGE}XmlSignature{kind}Exception", message)
 
@@ -321,20 +321,24 @@ def verify(root: etree._Element, certificate: Certificate, key: PublicKey) -> Ve
     info = _part(signature, "SignedInfo")
     method = SIGNATURES.get(_algorithm(info, "SignatureMethod"))
     if method is None:
-        raise problem("Invalid", "the signature algorithm is not accepted: sign with RSA or ECDSA and SHA-2")
+        raise signature_error(
+            "Invalid", "the signature algorithm is not accepted: sign with RSA or ECDSA and SHA-2"
+        )
     if not fits(method, key):
-        raise problem("InvalidKey", "the key of the certificate is not of the kind that the signature needs")
+        raise signature_error(
+            "InvalidKey", "the key of the certificate is not of the kind that the signature needs"
+        )
     if not certificate.not_valid_before_utc <= datetime.now(UTC) <= certificate.not_valid_after_utc:
-        raise problem("InvalidKey", "the certificate is not valid at this time: replace it")
+        raise signature_error("InvalidKey", "the certificate is not valid at this time: replace it")
     form = _part(info, "CanonicalizationMethod")
     signed = canonical(info, _canonicalization(form), _prefixes(form))
     try:
         _check(key, method, _decoded(_part(signature, "SignatureValue")), signed)
     except InvalidSignature:
-        raise problem("InvalidValue", _VALUE) from None
+        raise signature_error("InvalidValue", _VALUE) from None
     references = info.findall(f"{{{DS}}}Reference")
     if len(references) > REFERENCES_MAX:
-        raise problem("Invalid", f"the signature has more than {REFERENCES_MAX} references")
+        raise signature_error("Invalid", f"the signature has more than {REFERENCES_MAX} references")
     return Verified(
         signature, tuple(_covered(root, signature, one, at) for at, one in enumerate(references, 1))
     )
@@ -343,16 +347,16 @@ def verify(root: etree._Element, certificate: Certificate, key: PublicKey) -> Ve
 def _only_signature(root: etree._Element) -> etree._Element:
     found = list(root.iter(SIGNATURE))
     if not found:
-        raise problem("Format", "Message is not a correct XML signature document: 'Signature' element is missing. "
+        raise signature_error("Format", "Message is not a correct XML signature document: 'Signature' element is missing. "
                       "Check the sent message.")  # fmt: skip
     if len(found) > 1:
-        raise problem("Invalid", "the document has more than one signature: send one")
+        raise signature_error("Invalid", "the document has more than one signature: send one")
     copy = etree.fromstring(etree.tostring(found[0], encoding="utf-8", with_tail=False), xml_parser())
     validate: Any = XMLVerifier().validate_schema  # it has no types
     try:
         validate(copy)
     except etree.DocumentInvalid:
-        raise problem("Invalid", "the Signature element is not as XML Signature has it") from None
+        raise signature_error("Invalid", "the Signature element is not as XML Signature has it") from None
     return found[0]
 
 
@@ -362,13 +366,15 @@ def _covered(
     """The element of a reference, whose digest is right."""
     uri = reference.get("URI")
     if uri is None or (uri and not uri.startswith("#")) or uri.startswith("#xpointer"):
-        raise problem("Invalid", f"reference {at} leaves the document: it may be empty, or # and an id")
+        raise signature_error(
+            "Invalid", f"reference {at} leaves the document: it may be empty, or # and an id"
+        )
     element = by_id(root, uri[1:]) if uri else root
     if element is None:
-        raise problem("Invalid", f"reference {at} does not name exactly one element")
+        raise signature_error("Invalid", f"reference {at} does not name exactly one element")
     digest = DIGESTS.get(_algorithm(reference, "DigestMethod"))
     if digest is None:
-        raise problem("Invalid", f"the digest algorithm of reference {at} is not accepted: use SHA-2")
+        raise signature_error("Invalid", f"the digest algorithm of reference {at} is not accepted: use SHA-2")
     form, prefixes, without = INCLUSIVE, None, None
     for transform in reference.iterfind(f"{{{DS}}}Transforms/{{{DS}}}Transform"):
         if transform.get("Algorithm") == ENVELOPED:
@@ -378,14 +384,14 @@ def _covered(
             form, prefixes = _canonicalization(transform), _prefixes(transform)
     signed = canonical(element, form, prefixes, without=without)
     if _digest(signed, digest) != _decoded(_part(reference, "DigestValue")):
-        raise problem("InvalidContentHash", _DIGEST.format(at))
+        raise signature_error("InvalidContentHash", _DIGEST.format(at))
     return element
 
 
 def _part(element: etree._Element, tag: str) -> etree._Element:
     found = element.find(f"{{{DS}}}{tag}")
     if found is None:  # the schema has said that it is there
-        raise problem("Invalid", f"the signature has no {tag}")
+        raise signature_error("Invalid", f"the signature has no {tag}")
     return found
 
 
@@ -396,7 +402,7 @@ def _algorithm(element: etree._Element, tag: str) -> str:
 def _canonicalization(element: etree._Element) -> CanonicalizationMethod:
     found = CANONICALIZATIONS.get(element.get("Algorithm", ""))
     if not isinstance(found, CanonicalizationMethod):
-        raise problem(
+        raise signature_error(
             "Invalid", "the signature has a transform that is not accepted: use canonicalization only"
         )
     return found
@@ -411,4 +417,4 @@ def _decoded(element: etree._Element) -> bytes:
     try:
         return base64.b64decode("".join((element.text or "").split()), validate=True)
     except (binascii.Error, ValueError):
-        raise problem("Invalid", "the signature has a value that is not base64") from None
+        raise signature_error("Invalid", "the signature has a value that is not base64") from None
