@@ -170,7 +170,7 @@ class Bus:
                 await self.base.store.end_process(self.base.process_id)
 
     def _wire(self) -> None:
-        base, options = self.base, self.options
+        base, options, control = self.base, self.options, self.control(lambda: self.runtime.site)
         self.gateway = Gateway(
             self.runtime,
             base.store,
@@ -182,11 +182,11 @@ class Bus:
             trusted_proxies=options.trusted_proxies,
             parts=self.health,
             now_us=now_us,
-            log_access=LogAccess(options.log_tiles == "public", self.control_token),
+            log_access=LogAccess(options.log_tiles == "public", self.control_token, control.is_auditor),
             published=Published(base.store, self.witnesses.policy if self.witnesses else None),
             accepting=self.witnesses.check if self.witnesses else lambda: None,
             vault=Vault(base.store, base.keyring, now_us),
-            mounted=LazyPortal(self.control(lambda: self.runtime.site)) if options.control_plane else None,
+            mounted=LazyPortal(control) if options.control_plane else None,
         )
         self.consumers = Consumers(self.gateway.plane, base.store, _jq)
         aggregates = Aggregates(

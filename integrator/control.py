@@ -20,6 +20,7 @@ from integrator.journal.desk import Desk
 from integrator.journal.logkey import LogKey, verifiers
 from integrator.journal.search import Reader
 from integrator.journal.stewardship import Stewardship
+from integrator.journal.viewers import AUDITOR
 from integrator.operations.compilation import SiteRefusedError
 from integrator.site.compiled import CompiledSite
 from integrator.store.api import KeyRow
@@ -125,6 +126,11 @@ class Control:
         if not secret_fits(self._base.keyring, parts[1], row) or row is None:
             return None
         return row if await self.valid_key(row.key_id) else None
+
+    async def is_auditor(self, text: str) -> bool:
+        """Whether this is the text of a key in force that reads the whole journal."""
+        row = await self.key(text)
+        return row is not None and row.role == AUDITOR
 
     async def valid_key(self, key_id: str) -> KeyRow | None:
         """The key of this id, while it is valid."""

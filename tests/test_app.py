@@ -28,7 +28,7 @@ def options(tmp_path: Path, **more: Any) -> Options:
         "var": var,
         "key_file": var / "keys.json",
         "anchor": var / "journal.anchor",
-        "overrides": NOWHERE,
+        "overrides": {**NOWHERE, "municipal/permit-drop": str(tmp_path / "drop")},
     }
     return Options(**{**made, **more})
 

@@ -1,12 +1,13 @@
 """The journal's log served read-only: `/log/checkpoint`, `/log/tile/…`, and receipts of exchanges.
 
-C2SP tlog-tiles, "APIs". Entry bundles go to this machine, or with the control token, only; hash tiles
-too where the settings say so. A receipt goes to the exchange's sender. None of it is an exchange.
+C2SP tlog-tiles, "APIs". Entry bundles go to this machine, to the control token and to auditors' keys
+only; hash tiles too where the settings say so. A receipt goes to the exchange's sender. None of it is an exchange.
 """
 
 from __future__ import annotations
 
 import hmac
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from integrator.exchange import IntegratorError, NoData, NotRecorded, Refused
@@ -32,17 +33,25 @@ _KEPT_HEADERS: RawHeaders = [pair for pair in SAFE_HEADERS if pair[0] != b"cache
 
 @dataclass(frozen=True, slots=True)
 class LogAccess:
-    """Who may read what: whether hash tiles are public, and the token that opens everything."""
+    """Who may read what: whether hash tiles are public, the token that opens everything, and whose keys do.
+
+    `is_auditor` says of a key's text whether it is an auditor's, and in force.
+    """
 
     tiles_public: bool = True
     token: str | None = None
+    is_auditor: Callable[[str], Awaitable[bool]] | None = None
 
-    def insider(self, scope: Scope, head: Head) -> bool:
-        """Whether the request comes from this machine or with the token."""
+    async def insider(self, scope: Scope, head: Head) -> bool:
+        """Whether the request comes from this machine, with the token or with an auditor's key."""
         if is_local(scope, head):
             return True
-        given = head.values.get(b"authorization", b"")
-        return self.token is not None and hmac.compare_digest(given, f"Bearer {self.token}".encode())
+        scheme, _, given = head.values.get(b"authorization", b"").partition(b" ")
+        if scheme.lower() != b"bearer":
+            return False
+        if self.token is not None and hmac.compare_digest(given, self.token.encode()):
+            return True
+        return self.is_auditor is not None and await self.is_auditor(given.decode("ascii", "replace").strip())
 
 
 async def log(
@@ -76,7 +85,7 @@ async def _tile(
     except TileError:
         raise _nothing() from None
     public = access.tiles_public and tile.level != ENTRIES
-    if not public and not access.insider(scope, head):
+    if not public and not await access.insider(scope, head):
         raise Refused("this part of the log is for auditors", reason="log-closed")
     return await plane.published.tile(tile), public
 

@@ -22,7 +22,7 @@ from integrator.journal.inspected import Links
 from integrator.journal.periods import first_id
 from integrator.journal.published import Published
 from integrator.journal.query import Query
-from integrator.journal.search import OpenRecord, open_record
+from integrator.journal.search import OpenRecord, Reading, open_record
 from integrator.journal.tags import Tagged
 from integrator.journal.viewers import ALL, CONSUMER, SOURCE, Viewer
 from integrator.journal.writer import Journal
@@ -111,6 +111,11 @@ class Inspector:
         if not hits:
             raise NoData("there is no exchange of this id that you may see", reason="exchange-unknown")
         return await self._opened(viewer, hits[0])
+
+    async def reading(self, viewer: Viewer, act: str, why: str) -> Reading:
+        """Who does an act of the journal and why, checked. Records what it refuses, and raises it."""
+        checked, _ = await self.prepared(viewer, act, why, {})
+        return Reading(viewer.actor, checked)
 
     async def prepared(
         self, viewer: Viewer, act: str, why: str, given: Mapping[str, Any]

@@ -35,6 +35,8 @@ MAY: Mapping[str, frozenset[str]] = {
     "breach": frozenset({OPERATOR, AUDITOR, DPO}),
     "breach-release": frozenset({OPERATOR, AUDITOR}),
     "links": frozenset({OPERATOR}),
+    "hold": frozenset({OPERATOR, AUDITOR}),
+    "export": frozenset({OPERATOR, AUDITOR}),
 }
 """What each role may do; whatever is not here nobody may."""
 

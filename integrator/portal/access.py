@@ -84,17 +84,24 @@ class LocalOnly:
         await self._app(scope, receive, send)
 
 
+def is_operator(request: Request) -> bool:
+    """Whether a request comes from this machine with the control token."""
+    bus: ControlServices = request.app.state.services
+    authorization = request.headers.get("authorization", "")
+    return is_local(request.scope) and hmac.compare_digest(
+        authorization.encode(), f"Bearer {bus.control_token}".encode()
+    )
+
+
 async def viewer(request: Request, who: str) -> Viewer:
     """Who reads the journal: the control token's holder on this machine, or a key with a role.
 
     Raises NotAuthenticated, and Refused for a key without a role, which is recorded.
     """
     bus: ControlServices = request.app.state.services
-    authorization = request.headers.get("authorization", "")
-    if is_local(request.scope) and hmac.compare_digest(
-        authorization.encode(), f"Bearer {bus.control_token}".encode()
-    ):
+    if is_operator(request):
         return Viewer(OPERATOR, None, OPERATOR, named(who))
+    authorization = request.headers.get("authorization", "")
     scheme, _, text = authorization.partition(" ")
     row = await bus.key(text.strip()) if scheme.lower() == "bearer" else None
     if row is None:

@@ -1,20 +1,26 @@
-"""The control plane's half of keeping the journal: `/api/journal/…` and `/api/keyring/…`."""
+"""The control plane's half of keeping the journal: `/api/journal/…` and `/api/keyring/…`.
+
+Auditors place and lift holds and export, from where they are and with their own key; what deletes is
+the operator's.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 
 from integrator.exchange import InvalidRequest
 from integrator.journal.search import Reading
-from integrator.portal.access import require_token
+from integrator.portal import access
 from integrator.portal.api import Services
+from integrator.portal.services import ControlServices
 from integrator.security.keyring import KeyringError
 
-router = APIRouter(prefix="/api", tags=["journal"], dependencies=[Depends(require_token)])
+router = APIRouter(prefix="/api", tags=["journal"])
+_OPERATOR = [Depends(access.require_token)]
 _JOBS = "begins; `GET /api/journal/work/{id}` says how far it is"
 
 
@@ -123,6 +129,15 @@ class PlanView(BaseModel):
     checkpoint: str
 
 
+async def _reading(request: Request, wanted: Explained, act: str) -> Reading:
+    """Who asks and why: the operator, or a key whose role may. Raises NotAuthenticated, Refused."""
+    if access.is_operator(request):
+        return wanted.reading()
+    bus: ControlServices = request.app.state.services
+    viewer = await access.viewer(request, wanted.who)
+    return await bus.desk.inspector.reading(viewer, act, wanted.why)
+
+
 def _us(moment: datetime | None) -> int | None:
     if moment is None:
         return None
@@ -138,71 +153,101 @@ def _moment(time_us: int | None) -> datetime | None:
 
 
 @router.post("/journal/holds", status_code=201)
-async def place_hold(wanted: HoldRequest, bus: Services) -> HoldView:
+async def place_hold(request: Request, wanted: HoldRequest, bus: Services) -> HoldView:
     """Place a legal hold: what it covers is neither deleted nor erased."""
     row = await bus.stewardship.place(
-        wanted.reading(), wanted.kind, wanted.value, _us(wanted.since), _us(wanted.until)
+        await _reading(request, wanted, "hold"),
+        wanted.kind,
+        wanted.value,
+        _us(wanted.since),
+        _us(wanted.until),
     )
     return HoldView.of(row)
 
 
 @router.post("/journal/holds/list")
-async def list_holds(wanted: HoldsRequest, bus: Services) -> list[HoldView]:
+async def list_holds(request: Request, wanted: HoldsRequest, bus: Services) -> list[HoldView]:
     """The legal holds in force, newest first; looking at them is recorded."""
-    return [HoldView.of(row) for row in await bus.stewardship.held(wanted.reading(), all_=wanted.all)]
+    reading = await _reading(request, wanted, "hold")
+    return [HoldView.of(row) for row in await bus.stewardship.held(reading, all_=wanted.all)]
 
 
 @router.post("/journal/holds/{hold_id}/lift")
-async def lift_hold(hold_id: str, wanted: Explained, bus: Services) -> HoldView:
+async def lift_hold(hold_id: str, request: Request, wanted: Explained, bus: Services) -> HoldView:
     """Lift a legal hold."""
-    return HoldView.of(await bus.stewardship.lift(wanted.reading(), hold_id))
+    return HoldView.of(await bus.stewardship.lift(await _reading(request, wanted, "hold"), hold_id))
 
 
-@router.post("/journal/erase", status_code=202, description=f"Erasing one subject's details {_JOBS}.")
+@router.post(
+    "/journal/erase",
+    dependencies=_OPERATOR,
+    status_code=202,
+    description=f"Erasing one subject's details {_JOBS}.",
+)
 async def erase(wanted: EraseRequest, bus: Services) -> WorkView:
     """Erase one subject's details."""
     return WorkView(**(await bus.stewardship.erase(wanted.reading(), wanted.subject)).row())
 
 
-@router.post("/journal/vault/open", description="What the vault keeps of an exchange; the look is recorded.")
+@router.post(
+    "/journal/vault/open",
+    dependencies=_OPERATOR,
+    description="What the vault keeps of an exchange; the look is recorded.",
+)
 async def open_vault(wanted: VaultRequest, bus: Services) -> dict[str, str]:
     """The request and the answer of an exchange."""
     found: dict[str, str] = await bus.stewardship.payloads(wanted.reading(), wanted.exchange)
     return found
 
 
-@router.post("/journal/vault/erase", description="Destroys the keys of what the vault keeps of an exchange.")
+@router.post(
+    "/journal/vault/erase",
+    dependencies=_OPERATOR,
+    description="Destroys the keys of what the vault keeps of an exchange.",
+)
 async def erase_vault(wanted: VaultRequest, bus: Services) -> dict[str, int]:
     """How many payloads there were."""
     done: dict[str, int] = await bus.stewardship.forget(wanted.reading(), wanted.exchange)
     return done
 
 
-@router.post("/journal/retain", status_code=202, description=f"Deleting what has expired {_JOBS}.")
+@router.post(
+    "/journal/retain",
+    dependencies=_OPERATOR,
+    status_code=202,
+    description=f"Deleting what has expired {_JOBS}.",
+)
 async def retain(wanted: RetainRequest, bus: Services) -> WorkView:
     """Apply the retention classes now."""
     return WorkView(**(await bus.stewardship.retain(dry=wanted.dry)).row())
 
 
 @router.post(
-    "/journal/rekey", status_code=202, description=f"Moving everything under the current keys {_JOBS}."
+    "/journal/rekey",
+    dependencies=_OPERATOR,
+    status_code=202,
+    description=f"Moving everything under the current keys {_JOBS}.",
 )
 async def rekey(wanted: Explained, bus: Services) -> WorkView:
     """Replace the keys of what is there already."""
     return WorkView(**(await bus.stewardship.rekey(wanted.reading())).row())
 
 
-@router.get("/journal/work/{work_id}")
+@router.get("/journal/work/{work_id}", dependencies=_OPERATOR)
 async def work(work_id: str, bus: Services) -> WorkView:
     """How far long work is."""
     return WorkView(**bus.stewardship.jobs.get(work_id).row())
 
 
 @router.post("/journal/export")
-async def export(wanted: ExportRequest, bus: Services) -> PlanView:
+async def export(request: Request, wanted: ExportRequest, bus: Services) -> PlanView:
     """What to fetch for an archive of a range of the log; recorded."""
     plan = await bus.stewardship.export(
-        wanted.reading(), wanted.start, wanted.stop, _us(wanted.since), _us(wanted.until)
+        await _reading(request, wanted, "export"),
+        wanted.start,
+        wanted.stop,
+        _us(wanted.since),
+        _us(wanted.until),
     )
     span = plan.range
     return PlanView(
@@ -211,7 +256,7 @@ async def export(wanted: ExportRequest, bus: Services) -> PlanView:
     )  # fmt: skip
 
 
-@router.post("/keyring/retire", status_code=204)
+@router.post("/keyring/retire", dependencies=_OPERATOR, status_code=204)
 async def retire(wanted: RetireRequest, bus: Services) -> None:
     """Let the database forget a key that nothing needs; take it out of the key file afterwards."""
     try:

@@ -88,8 +88,12 @@ async def test_checkpoint_and_tiles_are_for_everybody(world: World, sealed: Seal
     assert tile.headers["x-content-type-options"] == "nosniff"
 
 
-async def test_entries_are_for_this_machine_and_for_the_token(world: World, sealed: Sealed):
-    world.options["log_access"] = LogAccess(token="secret")
+async def test_entries_are_for_this_machine_the_token_and_auditors(world: World, sealed: Sealed):
+
+    async def is_auditor(text: str) -> bool:
+        return text == "itg_auditor"
+
+    world.options["log_access"] = LogAccess(token="secret", is_auditor=is_auditor)
     world.build()
     await world.consult()
     sealed.seal()
@@ -104,6 +108,8 @@ async def test_entries_are_for_this_machine_and_for_the_token(world: World, seal
     assert (await world.ask("GET", path, {"x-forwarded-for": "203.0.113.7"})).status == 403
     assert (await world.ask("GET", path, {"authorization": "Bearer wrong"}, **AWAY)).status == 403
     assert (await world.ask("GET", path, {"authorization": "Bearer secret"}, **AWAY)).status == 200
+    assert (await world.ask("GET", path, {"authorization": "Basic itg_auditor"}, **AWAY)).status == 403
+    assert (await world.ask("GET", path, {"authorization": "Bearer itg_auditor"}, **AWAY)).status == 200
 
 
 async def test_hash_tiles_may_be_for_auditors_only(world: World, sealed: Sealed):

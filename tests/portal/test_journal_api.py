@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,11 @@ import uuid_utils
 
 from integrator.exchange import Context
 from integrator.gateway.credentials import new_key, secret_fits, split_key
+from integrator.journal.anchor import Anchor
 from integrator.journal.desk import Desk
+from integrator.journal.logkey import LogKey
+from integrator.journal.sealer import Sealer
+from integrator.journal.stewardship import Stewardship
 from integrator.journal.writer import Journal
 from integrator.portal.app import create_app
 from integrator.portal.journal_texts import JOURNAL_TEXTS
@@ -35,11 +40,12 @@ class Control:
 
     control_token = "token-of-the-run-file"
 
-    def __init__(self, store: Store, keyring: Keyring) -> None:
-        self.store, self.keyring = store, keyring
+    def __init__(self, store: Store, keyring: Keyring, anchor: Path) -> None:
+        self.store, self.keyring, self.anchor = store, keyring, anchor
         self.rows: dict[str, KeyRow] = {}
         self.journalled = Journal(keyring, "bus.example/journal")
         self.desk: Desk
+        self.stewardship: Stewardship
 
     def site(self) -> Any:
         return SITE
@@ -58,6 +64,15 @@ class Control:
     def unsealed(self, sealed: bytes) -> bytes:
         return self.keyring.current("credentials").unseal(sealed)
 
+    async def steward(self) -> None:
+        """What keeps the journal, over what was sealed so far."""
+        now = time.time_ns() // 1_000
+        key = LogKey(self.journalled.origin, self.keyring.current("log"))
+        sealer = Sealer(self.store, Anchor(self.anchor, self.journalled.origin), key, lambda: now)
+        await sealer.prepare()
+        await sealer.seal_pending()
+        self.stewardship = Stewardship(self.store, self.journalled, lambda: now + 1, waits=True)
+
     def make(self, party: str, role: str | None) -> str:
         text, row = new_key(party, "test", self.keyring, 1, role=role)
         self.rows[row.key_id] = row
@@ -70,7 +85,7 @@ async def bus(tmp_path: Path) -> AsyncIterator[Control]:
     store = open_store("sqlite:", limits=DEFAULT, process_id=uuid_utils.uuid7().bytes, data_dir=tmp_path)
     await store.open()
     keyring = Keyring([Key(f"{p}-1", p, bytes([n] * 32)) for n, p in enumerate(PURPOSES, 1)])
-    yield Control(store, keyring)
+    yield Control(store, keyring, tmp_path / "anchor")
     await store.close()
 
 
@@ -164,6 +179,42 @@ async def test_what_was_the_operators_stays_so(
 ) -> None:
     for role in ROLES[1:]:
         assert (await ask(client, keys[role], path)).status_code == 401
+
+
+KEEPING = [
+    ("holds", {"kind": "flow", "value": "person-consult"}, (201, 201, 403, 403, 403, 401)),
+    ("holds/list", {}, (200, 200, 403, 403, 403, 401)),
+    ("holds/0193/lift", {}, (404, 404, 403, 403, 403, 401)),
+    ("export", {}, (200, 200, 403, 403, 403, 401)),
+    ("erase", {"subject": NISS}, (202, 401, 401, 401, 401, 401)),
+    ("retain", {}, (202, 401, 401, 401, 401, 401)),
+    ("rekey", {}, (202, 401, 401, 401, 401, 401)),
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "given", "statuses"), KEEPING, ids=lambda v: v if isinstance(v, str) else ""
+)
+async def test_auditors_hold_and_export_and_only_the_operator_deletes(
+    client: httpx.AsyncClient, bus: Control, world: World, keys: dict[str, str], path: str, given: dict[str, Any], statuses: tuple[int, ...]
+) -> None:  # fmt: skip
+    await bus.steward()
+    found = [(await ask(client, keys[role], path, **given)).status_code for role in ROLES]
+    assert dict(zip(ROLES, found, strict=True)) == dict(zip(ROLES, statuses, strict=True))
+
+
+async def test_an_auditors_hold_names_the_auditor(
+    client: httpx.AsyncClient, bus: Control, world: World, keys: dict[str, str]
+) -> None:
+    await bus.steward()
+    made = await ask(client, keys["auditor"], "holds", kind="flow", value="person-consult")
+    assert made.json()["who"].startswith("A. Peeters (auditor, key:")
+    junk = await client.post(
+        "/api/journal/export", json={"who": "A. Peeters", "why": "valeur sans importance"},
+        headers={"Authorization": f"Bearer {keys['auditor']}"},
+    )  # fmt: skip
+    assert junk.status_code == 400
+    assert (await ask(client, keys["operator"], "readings")).json()["records"][0]["refused"]
 
 
 async def test_what_a_role_must_not_see_is_not_in_the_answer(

@@ -42,7 +42,11 @@ async def client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     await sealer.prepare()
     await sealer.seal_pending()
     stewardship = Stewardship(store, journal, lambda: NOW + 1, waits=True)
-    bus: Any = SimpleNamespace(control_token="token", stewardship=stewardship)
+
+    async def key(_text: str) -> None:
+        """No key is known here: tests/portal/test_journal_api.py asks with keys."""
+
+    bus: Any = SimpleNamespace(control_token="token", stewardship=stewardship, key=key)
     transport = httpx.ASGITransport(create_app(bus), client=("127.0.0.1", 5000))
     headers = {"Authorization": "Bearer token"}
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=headers) as client:
