@@ -318,9 +318,8 @@ async def test_links_are_made_once_and_removed_once(world: World) -> None:
 # --- what an index is for ------------------------------------------------------------------------
 
 
-async def test_rare_states_and_purposes_are_read_from_an_index(four: World, url: str) -> None:
-    if url.startswith("postgres"):
-        pytest.skip("the planner of PostgreSQL reads small tables whole")
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)  # PostgreSQL reads small tables whole
+async def test_rare_states_and_purposes_are_read_from_an_index(four: World) -> None:
     from integrator.store import inspection as sql
 
     for columns, index in (

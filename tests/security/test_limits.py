@@ -17,7 +17,7 @@ SOURCES = {
 NAMES = [item.name for item in fields(Limits)]
 UNITS = (
     "bytes", "chars", "seconds", "depth", "elements", "connections", "exchange", "element", "flight", "waiting", "batch",
-    "concurrency", "unconfirmed", "messages", "redeliveries", "groups",
+    "concurrency", "unconfirmed", "messages", "redeliveries", "groups", "query", "poll",
 )  # fmt: skip
 
 
