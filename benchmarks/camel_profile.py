@@ -19,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -170,7 +171,18 @@ def camel(directory: Path, ports: Providers, database: str | None) -> Iterator[t
         database or "none",
     ]
     with _running(command, port) as process:
-        yield f"http://127.0.0.1:{port}", process.pid
+        url = f"http://127.0.0.1:{port}"
+        _await_routes(url)
+        yield url, process.pid
+
+
+def _await_routes(url: str) -> None:
+    """Camel opens its port before its routes answer: wait until the last one does."""
+    end = time.monotonic() + 60
+    while call(url, "POST", "/p7", body=b"{}").status == 404:
+        if time.monotonic() > end:
+            raise SystemExit("Camel opened its port, but its routes do not answer: see what it printed above")
+        time.sleep(0.1)
 
 
 def theirs(name: str, running: tuple[str, int], scenario: str, kilobytes: int) -> System:
