@@ -11,7 +11,7 @@ import contextlib
 import errno
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -214,7 +214,7 @@ def _decode(data: bytes) -> AnchorState | None:
 # --- against the database -----------------------------------------------------------------------
 
 
-async def reconcile(store: Store, anchor: Anchor, now_us: int) -> AnchorState:
+async def reconcile(store: Store, anchor: Anchor, clock: Callable[[], int]) -> AnchorState:
     """The state of the database, proven to continue what the anchor saw; the anchor file follows it.
 
     Called at start and whenever the sealer takes the lock. A database ahead of its anchor is the
@@ -223,6 +223,7 @@ async def reconcile(store: Store, anchor: Anchor, now_us: int) -> AnchorState:
     """
     log = await _state(store)
     state = anchor.load()
+    now_us = clock()  # read after the anchor: a process that was frozen here would think its time went back
     if state is None:
         state = _first(anchor, log.size, now_us)
         anchor.write(state)

@@ -102,8 +102,7 @@ class Sealer:
         """
         if not await self._store.take_sealer_lock():
             return False
-        now_us = self._clock()
-        state = await reconcile(self._store, self._anchor, now_us)
+        state = await reconcile(self._store, self._anchor, self._clock)
         try:
             await tree.complete(self._store, state.head.size)
             published = await check_checkpoints(self._store, state)
@@ -111,7 +110,7 @@ class Sealer:
         except TreeBroken as error:
             raise AnchorRefused(str(error)) from error
         if published is None or published.size != state.head.size or not self._signed(published.note):
-            state = await self._publish(state, max(now_us, state.time_us))
+            state = await self._publish(state, state.time_us)
         elif state.checkpoint.encode() != published.note:  # an anchor that was adopted has none yet
             state = replace(state, checkpoint=published.note.decode())
             await asyncio.to_thread(self._anchor.write, state)

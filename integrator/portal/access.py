@@ -127,6 +127,18 @@ async def of_key(bus: ControlServices, row: KeyRow, who: str) -> Viewer:
     raise await bus.desk.inspector.refused(nobody, "", Query(), error)
 
 
+async def require_known(request: Request) -> None:
+    """Refuse whoever brings neither the control token nor a key in force, before anything else is read."""
+    if is_operator(request):
+        return
+    bus: ControlServices = request.app.state.services
+    scheme, _, text = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or await bus.key(text.strip()) is None:
+        raise HTTPException(
+            401, "send Authorization: Bearer with an auditor's key, or the control token of var/run.json here"
+        )
+
+
 def require_token(
     request: Request,
     authorization: Annotated[str | None, Header(description="Bearer token of var/run.json")] = None,

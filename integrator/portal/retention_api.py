@@ -21,6 +21,7 @@ from integrator.security.keyring import KeyringError
 
 router = APIRouter(prefix="/api", tags=["journal"])
 _OPERATOR = [Depends(access.require_token)]
+_KNOWN = [Depends(access.require_known)]
 _JOBS = "begins; `GET /api/journal/work/{id}` says how far it is"
 
 
@@ -152,7 +153,7 @@ def _moment(time_us: int | None) -> datetime | None:
     return None if time_us is None else datetime.fromtimestamp(time_us / 1e6, UTC)
 
 
-@router.post("/journal/holds", status_code=201)
+@router.post("/journal/holds", dependencies=_KNOWN, status_code=201)
 async def place_hold(request: Request, wanted: HoldRequest, bus: Services) -> HoldView:
     """Place a legal hold: what it covers is neither deleted nor erased."""
     row = await bus.stewardship.place(
@@ -165,14 +166,14 @@ async def place_hold(request: Request, wanted: HoldRequest, bus: Services) -> Ho
     return HoldView.of(row)
 
 
-@router.post("/journal/holds/list")
+@router.post("/journal/holds/list", dependencies=_KNOWN)
 async def list_holds(request: Request, wanted: HoldsRequest, bus: Services) -> list[HoldView]:
     """The legal holds in force, newest first; looking at them is recorded."""
     reading = await _reading(request, wanted, "hold")
     return [HoldView.of(row) for row in await bus.stewardship.held(reading, all_=wanted.all)]
 
 
-@router.post("/journal/holds/{hold_id}/lift")
+@router.post("/journal/holds/{hold_id}/lift", dependencies=_KNOWN)
 async def lift_hold(hold_id: str, request: Request, wanted: Explained, bus: Services) -> HoldView:
     """Lift a legal hold."""
     return HoldView.of(await bus.stewardship.lift(await _reading(request, wanted, "hold"), hold_id))
@@ -239,7 +240,7 @@ async def work(work_id: str, bus: Services) -> WorkView:
     return WorkView(**bus.stewardship.jobs.get(work_id).row())
 
 
-@router.post("/journal/export")
+@router.post("/journal/export", dependencies=_KNOWN)
 async def export(request: Request, wanted: ExportRequest, bus: Services) -> PlanView:
     """What to fetch for an archive of a range of the log; recorded."""
     plan = await bus.stewardship.export(

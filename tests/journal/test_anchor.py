@@ -88,15 +88,15 @@ def test_a_crash_before_the_rename_leaves_the_old_anchor(
 
 
 async def test_an_empty_log_without_anchor_begins_one(store: FakeStore, anchor: Anchor) -> None:
-    state = await reconcile(store, anchor, NOW)
+    state = await reconcile(store, anchor, lambda: NOW)
     assert state.head == beginning(ORIGIN)
     assert anchor.load() == state
 
 
 async def test_a_crash_between_sealing_and_anchoring_is_caught_up(store: FakeStore, anchor: Anchor) -> None:
-    await reconcile(store, anchor, NOW)
+    await reconcile(store, anchor, lambda: NOW)
     hashes = seal(store, 9_000)
-    state = await reconcile(store, anchor, NOW + 1)
+    state = await reconcile(store, anchor, lambda: NOW + 1)
     assert state.head == beginning(ORIGIN).extended(hashes)
     assert anchor.load() == state
 
@@ -104,10 +104,10 @@ async def test_a_crash_between_sealing_and_anchoring_is_caught_up(store: FakeSto
 async def test_a_log_without_its_anchor_is_refused_until_adopted(store: FakeStore, anchor: Anchor) -> None:
     hashes = seal(store, 5_000)
     with pytest.raises(AnchorRefused, match="restore the file"):
-        await reconcile(store, anchor, NOW)
+        await reconcile(store, anchor, lambda: NOW)
     state = await adopt(store, anchor, NOW)
     assert state.head == beginning(ORIGIN).extended(hashes)
-    assert await reconcile(store, anchor, NOW) == state
+    assert await reconcile(store, anchor, lambda: NOW) == state
 
 
 async def test_a_database_smaller_than_its_anchor_is_refused(store: FakeStore, anchor: Anchor) -> None:
@@ -116,7 +116,7 @@ async def test_a_database_smaller_than_its_anchor_is_refused(store: FakeStore, a
     del store.log[8:]
     store.state = LogState(8, NOW)
     with pytest.raises(AnchorRefused, match=r"holds 8 sealed records, its anchor 10: this is an older copy"):
-        await reconcile(store, anchor, NOW)
+        await reconcile(store, anchor, lambda: NOW)
 
 
 async def test_a_database_that_grew_differently_is_refused(store: FakeStore, anchor: Anchor) -> None:
@@ -125,7 +125,7 @@ async def test_a_database_that_grew_differently_is_refused(store: FakeStore, anc
     del store.log[8:]
     seal(store, 5)
     with pytest.raises(AnchorRefused, match="another or an altered database"):
-        await reconcile(store, anchor, NOW)
+        await reconcile(store, anchor, lambda: NOW)
 
 
 async def test_gaps_are_refused(store: FakeStore, anchor: Anchor) -> None:
@@ -133,7 +133,7 @@ async def test_gaps_are_refused(store: FakeStore, anchor: Anchor) -> None:
     await adopt(store, anchor, NOW)
     del store.log[5]
     with pytest.raises(AnchorRefused, match="no entry 5"):
-        await reconcile(store, anchor, NOW)
+        await reconcile(store, anchor, lambda: NOW)
     with pytest.raises(AnchorRefused, match="no entry 5"):
         await adopt(store, anchor, NOW)
 
@@ -143,22 +143,22 @@ async def test_a_log_shorter_than_its_stated_size_is_refused(store: FakeStore, a
     await adopt(store, anchor, NOW)
     store.state = LogState(12, NOW)
     with pytest.raises(AnchorRefused, match="restore the database"):
-        await reconcile(store, anchor, NOW)
+        await reconcile(store, anchor, lambda: NOW)
     with pytest.raises(AnchorRefused, match="ends at 10, not 12"):
         await adopt(store, anchor, NOW)
 
 
 async def test_a_clock_before_the_last_sealing_is_refused(store: FakeStore, anchor: Anchor) -> None:
-    await reconcile(store, anchor, NOW)
+    await reconcile(store, anchor, lambda: NOW)
     with pytest.raises(AnchorRefused, match="set the clock right"):
-        await reconcile(store, anchor, NOW - 60_000_000)
-    await reconcile(store, anchor, NOW - anchors.CLOCK_STEP_US)
+        await reconcile(store, anchor, lambda: NOW - 60_000_000)
+    await reconcile(store, anchor, lambda: NOW - anchors.CLOCK_STEP_US)
 
 
 async def test_the_anchor_of_another_journal_is_refused(store: FakeStore, anchor: Anchor) -> None:
-    await reconcile(store, anchor, NOW)
+    await reconcile(store, anchor, lambda: NOW)
     with pytest.raises(AnchorRefused, match=r"belongs to the journal bus\.example/journal"):
-        await reconcile(store, Anchor(anchor.path, "other.example/journal"), NOW)
+        await reconcile(store, Anchor(anchor.path, "other.example/journal"), lambda: NOW)
 
 
 def _as_torn(data: bytes) -> list[bytes]:
@@ -181,14 +181,14 @@ def _as_torn(data: bytes) -> list[bytes]:
 
 @pytest.mark.parametrize("number", range(11))
 async def test_a_torn_or_edited_anchor_is_refused(store: FakeStore, anchor: Anchor, number: int) -> None:
-    await reconcile(store, anchor, NOW)
+    await reconcile(store, anchor, lambda: NOW)
     anchor.path.write_bytes(_as_torn(anchor.path.read_bytes())[number])
     with pytest.raises(AnchorRefused, match="torn or was edited"):
-        await reconcile(store, anchor, NOW)
+        await reconcile(store, anchor, lambda: NOW)
 
 
 async def test_every_flipped_bit_is_noticed(store: FakeStore, anchor: Anchor) -> None:
-    state = await reconcile(store, anchor, NOW)
+    state = await reconcile(store, anchor, lambda: NOW)
     data = anchor.path.read_bytes()
     for position in range(len(data) - 1):
         altered = bytearray(data)
@@ -225,7 +225,7 @@ async def test_writing_does_not_depend_on_leftovers_and_removes_old_ones(
     for left in (old, young):
         left.write_bytes(b"x" * 10_000)
     os.utime(old, (0, 0))
-    state = await reconcile(store, anchor, NOW)
+    state = await reconcile(store, anchor, lambda: NOW)
     assert anchor.load() == state
     assert journal.origin == ORIGIN
     assert sorted(anchor.path.parent.iterdir()) == [anchor.path, young]  # somebody may be about to rename it
@@ -249,3 +249,19 @@ def test_a_process_that_was_frozen_while_writing_does_not_tear_the_anchor_of_its
     anchor.write(first)
     assert anchor.load() == first
     assert list(anchor.path.parent.iterdir()) == [anchor.path]
+
+
+async def test_the_clock_is_read_after_the_anchor(store: FakeStore, anchor: Anchor) -> None:
+    """A sealer frozen in between, while another sealed: its own time did not go back."""
+    moment = NOW
+
+    class Frozen(Anchor):
+        def load(self) -> AnchorState | None:
+            nonlocal moment
+            moment += 60_000_000
+            return super().load()
+
+    await reconcile(store, Frozen(anchor.path, ORIGIN), lambda: moment)
+    state = anchor.load()
+    assert state is not None
+    assert state.time_us == NOW + 60_000_000

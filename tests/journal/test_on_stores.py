@@ -266,7 +266,7 @@ async def test_a_log_sealed_before_there_was_a_tree_gets_one(
     await filled(real, journal, 600)
     entries = await real.pending(1_000)
     assert await real.take_sealer_lock()
-    state = await reconcile(real, anchor, NOW)
+    state = await reconcile(real, anchor, lambda: NOW)
     assert await real.seal(0, entries, NOW)  # without tiles or checkpoint, as the first release did
     anchor.write(state.advanced([leaf_hash for _, leaf_hash in entries], NOW))
     sealer = Sealer(real, anchor, LOG_KEY, clock)
