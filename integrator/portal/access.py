@@ -93,6 +93,13 @@ def is_operator(request: Request) -> bool:
     )
 
 
+async def _key(request: Request) -> KeyRow | None:
+    """The key in force that a request brings."""
+    bus: ControlServices = request.app.state.services
+    scheme, _, text = request.headers.get("authorization", "").partition(" ")
+    return await bus.key(text.strip()) if scheme.lower() == "bearer" else None
+
+
 async def viewer(request: Request, who: str) -> Viewer:
     """Who reads the journal: the control token's holder on this machine, or a key with a role.
 
@@ -101,13 +108,11 @@ async def viewer(request: Request, who: str) -> Viewer:
     bus: ControlServices = request.app.state.services
     if is_operator(request):
         return Viewer(OPERATOR, None, OPERATOR, named(who))
-    authorization = request.headers.get("authorization", "")
-    scheme, _, text = authorization.partition(" ")
-    row = await bus.key(text.strip()) if scheme.lower() == "bearer" else None
+    row = await _key(request)
     if row is None:
         raise NotAuthenticated(
             "send Authorization: Bearer with a key of `integrator key add PARTY --role …`",
-            reason="credentials-invalid" if authorization else "credentials-missing",
+            reason="credentials-invalid" if request.headers.get("authorization") else "credentials-missing",
         )
     return await of_key(bus, row, who)
 
@@ -129,11 +134,7 @@ async def of_key(bus: ControlServices, row: KeyRow, who: str) -> Viewer:
 
 async def require_known(request: Request) -> None:
     """Refuse whoever brings neither the control token nor a key in force, before anything else is read."""
-    if is_operator(request):
-        return
-    bus: ControlServices = request.app.state.services
-    scheme, _, text = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or await bus.key(text.strip()) is None:
+    if not is_operator(request) and await _key(request) is None:
         raise HTTPException(
             401, "send Authorization: Bearer with an auditor's key, or the control token of var/run.json here"
         )
