@@ -292,7 +292,7 @@ def long_call(var: Path, path: str, wanted: dict[str, Any], what: str) -> dict[s
             bar.update(task, completed=work["done"], total=work["total"] or None)
             time.sleep(_LOOK_SECONDS)
             running_bus(var)
-            work = control_call(var, "GET", f"/api/journal/work/{work['id']}")
+            work = control_call(var, "GET", f"/api/journal/jobs/{work['id']}")
         bar.update(task, completed=work["done"], total=work["total"] or 1)
     if work["state"] == "failed":
         fail(work["error"])

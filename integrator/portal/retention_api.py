@@ -22,7 +22,7 @@ from integrator.security.keyring import KeyringError
 router = APIRouter(prefix="/api", tags=["journal"])
 _OPERATOR = [Depends(access.require_token)]
 _KNOWN = [Depends(access.require_known)]
-_JOBS = "begins; `GET /api/journal/work/{id}` says how far it is"
+_JOBS = "begins; `GET /api/journal/jobs/{id}` says how far it is"
 
 
 class Explained(BaseModel):
@@ -234,10 +234,10 @@ async def rekey(wanted: Explained, bus: Services) -> WorkView:
     return WorkView(**(await bus.stewardship.rekey(wanted.reading())).row())
 
 
-@router.get("/journal/work/{work_id}", dependencies=_OPERATOR)
-async def work(work_id: str, bus: Services) -> WorkView:
+@router.get("/journal/jobs/{job_id}", dependencies=_OPERATOR)
+async def job(job_id: str, bus: Services) -> WorkView:
     """How far long work is."""
-    return WorkView(**bus.stewardship.jobs.get(work_id).row())
+    return WorkView(**bus.stewardship.jobs.get(job_id).row())
 
 
 @router.post("/journal/export", dependencies=_KNOWN)

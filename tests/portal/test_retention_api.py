@@ -111,8 +111,8 @@ async def test_long_work_says_how_far_it_is(client: httpx.AsyncClient) -> None:
     done = await post(client, "journal/erase", 202, subject=NISS)
     assert done["state"] == "done"
     assert done["result"] == {"exchanges": 0, "records": 0, "whole": 0, "parts": 0, "open": 0}
-    assert (await client.get(f"/api/journal/work/{done['id']}")).json() == done
-    assert (await client.get("/api/journal/work/x")).status_code == 404
+    assert (await client.get(f"/api/journal/jobs/{done['id']}")).json() == done
+    assert (await client.get("/api/journal/jobs/x")).status_code == 404
     retained = await post(client, "journal/retain", 202, dry=True)
     assert retained["result"] == {"dry": True, "classes": []}
     rekeyed = await post(client, "journal/rekey", 202)
