@@ -68,14 +68,23 @@ def _routes(name: str, data: Mapping[str, Any]) -> str:
     return routes if isinstance(routes, str) else json.dumps(routes, ensure_ascii=False, indent=1)
 
 
-def beside_camel(case: vectors.Case, camel: Camel) -> vectors.Case:
-    """The case with what real Camel does with it as the expected outcome."""
+def beside_camel(case: vectors.Case, camel: Camel) -> tuple[vectors.Case, list[str]]:
+    """The case with what real Camel does with it as the expected outcome, and where the engine differs.
+
+    The engine goes first: Camel is then waited for as long as it has fewer messages than the engine, so
+    that no thread of Camel that is only late counts as a difference.
+    """
+    _prepare(case, camel.site)
+    outcome = vectors.run(case, camel.site)
+    left = _left(case, camel.site)
+    received = {name: len(outcome.mocks.get(name, ())) for name in case.data.get("mocks", ())}
     _prepare(case, camel.site)
     given = {key: value for key, value in case.data.items() if key not in _OURS | _RECORDED}
     if case.expected.get("timedOut"):
         given["timeoutMs"] = 1_500  # what did not come when it was recorded does not come
-    expected = camel.ask({**given, "routes": case.routes})
-    return replace(case, expected={**expected, "left": _left(case, camel.site)})
+    expected = camel.ask({**given, "routes": case.routes, "likely": received})
+    live = replace(case, expected={**expected, "left": _left(case, camel.site)})
+    return live, _differences(live, outcome, left)
 
 
 def _prepare(case: vectors.Case, site: Path) -> None:
@@ -95,15 +104,12 @@ def _left(case: vectors.Case, site: Path) -> dict[str, str]:
     return {str(path.relative_to(site)): path.read_text("latin-1") for path in found if path.is_file()}
 
 
-def differences(case: vectors.Case, site: Path) -> list[str]:
-    """Run the case on the engine too: where its outcome is not the expected one; empty where it is."""
-    if "directory" in case.data:
-        _prepare(case, site)
-    outcome = vectors.run(case, site)
+def _differences(live: vectors.Case, outcome: vectors.Outcome, left: Mapping[str, str]) -> list[str]:
+    """Where the engine's outcome is not Camel's; empty where it is."""
     if outcome.waits_for:
         return [f"the engine waits for {', '.join(outcome.waits_for)}"]
-    found = vectors.differences(case, outcome)
-    wanted, left = case.expected.get("left", {}), _left(case, site)
+    found = vectors.differences(live, outcome)
+    wanted = live.expected["left"]
     if wanted != left:
         found.append(f"files left are {left}, not {wanted}")
-    return [] if found and vectors.refused_earlier(case, outcome) else found
+    return [] if found and vectors.refused_earlier(live, outcome) else found

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from tests.engine import vectors
-from tests.peers.camel.cases import beside_camel, differences, own_cases
+from tests.peers.camel.cases import beside_camel, own_cases
 from tests.peers.camel.peer import Camel
 
 
@@ -28,8 +28,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _show(case: vectors.Case, camel: Camel, *, whole: bool) -> bool:
-    live = beside_camel(case, camel)
-    found = differences(live, camel.site)
+    live, found = beside_camel(case, camel)
     sys.stdout.write(f"{'DIFFERS' if found else 'same'}  {case.id}\n")
     for text in found:
         sys.stdout.write(f"    {text}\n")
