@@ -23,7 +23,7 @@ from integrator.exchange import (
     now_us,
 )
 from integrator.outbound.breaker import Breaker
-from integrator.outbound.databases import PostgresDatabase, SqliteDatabase, open_database
+from integrator.outbound.databases import Database, open_database
 from integrator.outbound.errors import tells_down
 from integrator.outbound.folders import LocalFolder
 from integrator.outbound.gate import Gate
@@ -165,7 +165,7 @@ class FolderWay(AdapterWay):
 class DatabaseWay(AdapterWay):
     """An adapter of a database."""
 
-    database: PostgresDatabase | SqliteDatabase
+    database: Database
 
 
 class QueueWay(AdapterWay):

@@ -6,6 +6,7 @@ WAL with synchronous=FULL: a commit is on the disk when it returns.
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,7 @@ from integrator.store.batching import StoreLimits
 from integrator.store.common import CommonStore, compare_count
 from integrator.store.lockfile import LockFile
 from integrator.store.schema import VERSION_QUERY, version_problem
-from integrator.store.sqlite_writer import Writer, unavailable
+from integrator.store.sqlite_writer import Writer, spread_tags, unavailable
 from integrator.store.units import Conflict, StoreUnavailable, Unit
 
 _SQLITE_NEEDED = (3, 38, 0)  # the operator ->>
@@ -31,6 +32,19 @@ _CACHE_KIB = 16_384
 def _text(text: str) -> str:
     """The shared statement with SQLite's placeholders."""
     return text.replace("%s", "?")
+
+
+@lru_cache(maxsize=256)
+def _reads_tags(text: str) -> bool:
+    """Whether a statement needs the tags of recent batches where it looks for them."""
+    return re.search(r"\b(FROM|INTO|JOIN) tag\b", text) is not None
+
+
+def _execute(connection: sqlite3.Connection, text: str, parameters: Sequence[object]) -> sqlite3.Cursor:
+    """Run a changing statement inside the writer's transaction."""
+    if _reads_tags(text):
+        spread_tags(connection)
+    return connection.execute(_text(text), parameters)
 
 
 class SqliteStore(CommonStore):
@@ -99,6 +113,8 @@ class SqliteStore(CommonStore):
         def read() -> list[Row]:
             return self._reading.execute(_text(text), parameters).fetchall()
 
+        if _reads_tags(text):
+            await self._open_writer().spread_tags()
         try:
             return await asyncio.get_running_loop().run_in_executor(self._readers, read)
         except sqlite3.Error as error:
@@ -108,7 +124,7 @@ class SqliteStore(CommonStore):
         """One durable change; the number of rows."""
 
         def change(connection: sqlite3.Connection) -> int:
-            return connection.execute(_text(text), parameters).rowcount
+            return _execute(connection, text, parameters).rowcount
 
         return await self._open_writer().run(change)
 
@@ -116,6 +132,8 @@ class SqliteStore(CommonStore):
         """The same text for many rows in one transaction."""
 
         def change(connection: sqlite3.Connection) -> int:
+            if _reads_tags(text):
+                spread_tags(connection)
             return connection.executemany(_text(text), rows).rowcount
 
         return await self._open_writer().run(change)
@@ -124,7 +142,7 @@ class SqliteStore(CommonStore):
         """One durable change that returns rows."""
 
         def change(connection: sqlite3.Connection) -> list[Row]:
-            return connection.execute(_text(text), parameters).fetchall()
+            return _execute(connection, text, parameters).fetchall()
 
         return await self._open_writer().run(change)
 
@@ -137,7 +155,7 @@ class SqliteStore(CommonStore):
         def change(connection: sqlite3.Connection) -> list[int]:
             counts = []
             for text, values in changes:
-                counts.append(connection.execute(_text(text), values).rowcount)
+                counts.append(_execute(connection, text, values).rowcount)
                 compare_count(counts[-1], len(counts) - 1, expected)
             if unit is not None:
                 writer.insert_alone(connection, unit)

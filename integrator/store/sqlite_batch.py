@@ -22,7 +22,8 @@ _COLUMNS = (
         "detail_ids",
         "sealed",
         "tag_run",
-        "tags",
+        "kinds",
+        "index_keys",
         "tag_ids",
         "macs",
         "accepts",
@@ -49,11 +50,8 @@ CREATE TEMP TRIGGER batch_spread INSTEAD OF INSERT ON batch BEGIN
     SELECT substr(new.detail_ids, e.key * 16 + 1, 16), e.value ->> 0, e.value ->> 1,
            coalesce(substr(new.sealed, e.value ->> 2, e.value ->> 3), x'')
     FROM json_each(new.details) e;
-  INSERT INTO tag (run, kind, mac, record_id, index_key)
-    SELECT new.tag_run, e.value ->> 0, substr(new.macs, e.key * 32 + 1, 32),
-           substr(new.tag_ids, e.key * 16 + 1, 16), e.value ->> 1
-    FROM json_each(new.tags) e WHERE true
-    ON CONFLICT DO NOTHING;
+  INSERT INTO tag_batch (run, kinds, index_keys, macs, record_ids)
+    SELECT new.tag_run, new.kinds, new.index_keys, new.macs, new.tag_ids WHERE new.kinds <> '[]';
   INSERT INTO delivery (exchange_id, flow, party, state, attempt, accepted_us, due_us, changed_us)
     SELECT substr(new.accept_ids, e.key * 16 + 1, 16), e.value ->> 0, e.value ->> 1, 'accepted', 0,
            e.value ->> 2, e.value ->> 3, e.value ->> 2
@@ -75,17 +73,33 @@ PREPARE = (
 INSERT = f"INSERT INTO batch ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
 
 # A B-tree fed with HMACs has every tag on another page, and SQLite writes and later copies whole
-# pages: that would cost more than all other rows together, and grow. So each batch writes its tags as
-# a run of its own, at the end of the tree; small runs are joined, sorted, into a lasting one.
+# pages: that would cost more than all other rows together, and grow. So each batch writes its tags in
+# one row. Many of them are joined, sorted, into a lasting run of `tag`; what reads tags before that has
+# them spread, each batch as a small run at the end of the tree.
 SMALL_RUNS = 2**40
 """Runs numbered from here on are those of batches; lasting ones are numbered below."""
 
-RUN_STATE = f"SELECT max(run), count(*) FROM tag WHERE run >= {SMALL_RUNS}"  # noqa: S608
+_BATCHED = """
+  SELECT b.run AS run, e.value % 256 AS kind, substr(b.macs, e.key * 32 + 1, 32) AS mac,
+         substr(b.record_ids, e.key * 16 + 1, 16) AS record_id, b.index_keys ->> (e.value / 256) AS index_key
+  FROM tag_batch b, json_each(b.kinds) e
+"""
+RUN_STATE = f"""
+SELECT max(run), sum(tags) FROM (
+  SELECT max(run) AS run, count(*) AS tags FROM tag WHERE run >= {SMALL_RUNS}
+  UNION ALL SELECT max(run), coalesce(sum(json_array_length(kinds)), 0) FROM tag_batch)
+"""  # noqa: S608
+SPREAD_BATCHES = (
+    f"INSERT INTO tag (run, kind, mac, record_id, index_key) {_BATCHED} WHERE true ON CONFLICT DO NOTHING"
+)
+DROP_BATCHES = "DELETE FROM tag_batch"
 JOIN_RUNS = f"""
 INSERT INTO tag (run, kind, mac, record_id, index_key)
   SELECT (SELECT coalesce(max(run), 0) + 1 FROM tag WHERE run < {SMALL_RUNS}),
          kind, mac, record_id, index_key
-  FROM tag WHERE run >= {SMALL_RUNS} ORDER BY kind, mac, record_id
+  FROM (SELECT run, kind, mac, record_id, index_key FROM tag WHERE run >= {SMALL_RUNS}
+        UNION ALL {_BATCHED})
+  ORDER BY kind, mac, record_id
   ON CONFLICT DO NOTHING
 """  # noqa: S608
 DROP_RUNS = f"DELETE FROM tag WHERE run >= {SMALL_RUNS}"  # noqa: S608
@@ -199,9 +213,12 @@ def _details(records: Sequence[RecordRow]) -> tuple[object, ...]:
 
 def _tags(records: Sequence[RecordRow]) -> tuple[object, ...]:
     tagged = [record for record in records if record.tags]
-    rows = [(kind, record.index_key) for record in tagged for kind, _ in record.tags]
+    keys = {record.index_key: 0 for record in tagged}
+    for place, key in enumerate(keys):
+        keys[key] = 256 * place
     return (
-        _json(rows),
+        _json([kind + keys[record.index_key] for record in tagged for kind, _ in record.tags]),
+        _json(list(keys)),
         b"".join([record.record_id for record in tagged for _ in record.tags]),
         fixed([mac for record in tagged for _, mac in record.tags], 32, "the HMAC of a tag"),
     )

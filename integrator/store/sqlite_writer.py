@@ -101,6 +101,7 @@ class Writer:
             connection.execute(statement)
         last_run, self._small_tags = connection.execute(sqlite_batch.RUN_STATE).fetchone()
         self._tag_run: int = last_run or sqlite_batch.SMALL_RUNS
+        self._spread_until = self._tag_run - 1  # of what the last process left nothing may be spread yet
         self._thread.start()
 
     # --- on the loop ---
@@ -140,6 +141,13 @@ class Writer:
         self._jobs.append((job, future))
         self._wake.put(None)
         return await future
+
+    async def spread_tags(self) -> None:
+        """Have the tags of the batches written until now in `tag`, for who reads it on another connection."""
+        newest = self._tag_run
+        if newest > self._spread_until:
+            await self.run(spread_tags)
+            self._spread_until = max(self._spread_until, newest)
 
     async def close(self) -> None:
         """Write what waits, then end the thread."""
@@ -244,6 +252,7 @@ class Writer:
             connection.execute("BEGIN IMMEDIATE")
             connection.execute(sqlite_batch.JOIN_RUNS)
             connection.execute(sqlite_batch.DROP_RUNS)
+            connection.execute(sqlite_batch.DROP_BATCHES)
             connection.execute("COMMIT")
         except sqlite3.Error:
             self._roll_back()
@@ -294,6 +303,12 @@ class Writer:
             connection.execute("ROLLBACK TO job")
         connection.execute("RELEASE job")
         return result
+
+
+def spread_tags(connection: sqlite3.Connection) -> None:
+    """Move the tags of batches into `tag`, inside a transaction."""
+    connection.execute(sqlite_batch.SPREAD_BATCHES)
+    connection.execute(sqlite_batch.DROP_BATCHES)
 
 
 def _move(connection: sqlite3.Connection, units: Sequence[Unit]) -> None:

@@ -24,13 +24,14 @@ from sqlalchemy import (
     text,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "pk": "%(table_name)s_pk",
-        "uq": "%(table_name)s_%(column_0_name)s_unique",
-        "ck": "%(table_name)s_%(constraint_name)s",
-    }
-)
+_NAMES = {
+    "pk": "%(table_name)s_pk",
+    "uq": "%(table_name)s_%(column_0_name)s_unique",
+    "ck": "%(table_name)s_%(constraint_name)s",
+}
+metadata = MetaData(naming_convention=_NAMES)
+sqlite_metadata = MetaData(naming_convention=_NAMES)
+"""What SQLite alone has besides."""
 
 
 def _id(name: str) -> Column[bytes]:
@@ -130,6 +131,19 @@ tag = Table(
     PrimaryKeyConstraint("run", "kind", "mac", "record_id"),
     sqlite_with_rowid=False,
     postgresql_partition_by=BY_MONTH,
+)
+
+# The tags of one batch in one row: `kinds` a JSON array of kind + 256 x the place of the tag's key in
+# `index_keys`, the HMACs and record ids joined in the same order.
+tag_batch = Table(
+    "tag_batch",
+    sqlite_metadata,
+    Column("run", Integer, nullable=False, autoincrement=False),
+    _word("kinds"),
+    _word("index_keys"),
+    _blob("macs"),
+    _blob("record_ids"),
+    PrimaryKeyConstraint("run"),
 )
 
 pending = Table(

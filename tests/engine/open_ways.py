@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from integrator.exchange import Context, Leg
-from integrator.outbound.databases import Rows, SqliteDatabase
 from integrator.outbound.folders import LocalFolder, at_once
 from integrator.outbound.pool import Pool
+from integrator.outbound.queries import Rows
+from integrator.outbound.sqlite_database import SqliteDatabase
 from integrator.outbound.transport import HttpRequest, HttpResponse, parse_endpoint
 
 

@@ -11,17 +11,10 @@ from pathlib import Path
 import pytest
 
 from integrator.exchange import Overloaded, ProviderUnreachable
-from integrator.outbound.databases import (
-    PostgresDatabase,
-    SqliteDatabase,
-    StatementError,
-    open_database,
-    pieces,
-    placeholders,
-)
+from integrator.outbound.databases import Database, open_database
+from integrator.outbound.queries import StatementError, pieces, placeholders
 from integrator.security.limits import DEFAULT
 
-Database = SqliteDatabase | PostgresDatabase
 LIMITS = replace(DEFAULT, rows_per_query=5)
 
 

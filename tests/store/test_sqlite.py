@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from integrator.security.limits import DEFAULT
+from integrator.store import retention, sqlite_batch, sqlite_writer
 from integrator.store import sqlite as sqlite_module
-from integrator.store import sqlite_batch, sqlite_writer
 from integrator.store.api import StoreRefused
 from integrator.store.migrate import migrate
 from integrator.store.open import open_store
@@ -214,9 +214,12 @@ async def test_one_refused_job_does_not_undo_its_neighbours(store: SqliteStore) 
 
 
 def runs(tmp_path: Path) -> list[tuple[int, int]]:
-    """(run, tags) of the tag table: lasting runs as they are numbered, small ones as 0."""
+    """(run, tags): lasting runs as they are numbered, small ones as 0, batches not spread as -1."""
     connection = sqlite3.connect(tmp_path / "integrator.sqlite")
-    text = "SELECT CASE WHEN run < 1 << 40 THEN run ELSE 0 END AS number, count(*) FROM tag GROUP BY number"
+    text = (
+        "SELECT -1 AS number, sum(json_array_length(kinds)) FROM tag_batch HAVING count(*) "
+        "UNION ALL SELECT iif(run < 1 << 40, run, 0) AS number, count(*) FROM tag GROUP BY number"
+    )
     found = connection.execute(text).fetchall()
     connection.close()
     return found
@@ -230,8 +233,9 @@ async def test_tags_are_found_in_small_and_in_joined_runs(
     for row in rows:
         await store.commit(Unit(records=[row]))
     await pragma(store, "PRAGMA page_count")  # the writer has joined before it takes the next job
-    assert runs(tmp_path) == [(0, 4), (1, 10), (2, 10)]
+    assert runs(tmp_path) == [(-1, 4), (1, 10), (2, 10)]
     found = await store.find_records([(1, b"s" * 32)], 99)
+    assert runs(tmp_path) == [(0, 4), (1, 10), (2, 10)]
     assert [row.record_id for row in found] == [row.record_id for row in reversed(rows)]
     for n, row in enumerate(rows):
         (only,) = await store.find_records([(2, bytes([n]) * 32)], 9)
@@ -248,7 +252,7 @@ async def test_small_runs_of_a_process_that_ended_are_joined_by_the_next(
         for _ in range(2):
             await store.commit(Unit(records=[record(tags=((1, b"s" * 32), (2, new_id() * 2)))]))
         await store.close()
-    assert runs(tmp_path) == [(0, 2), (1, 6)]
+    assert runs(tmp_path) == [(-1, 2), (1, 6)]
 
 
 async def test_runs_that_cannot_be_joined_now_stay_and_are_searched(
@@ -258,5 +262,37 @@ async def test_runs_that_cannot_be_joined_now_stay_and_are_searched(
     monkeypatch.setattr(sqlite_batch, "JOIN_RUNS", "INSERT INTO absent VALUES (1)")
     for _ in range(5):
         await store.commit(Unit(records=[record(tags=((1, b"s" * 32), (2, new_id() * 2)))]))
-    assert runs(tmp_path) == [(0, 10)]
+    assert runs(tmp_path) == [(-1, 10)]
     assert len(await store.find_records([(1, b"s" * 32)], 99)) == 5
+
+
+async def test_spread_runs_and_batches_are_joined_together(
+    store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_writer, "_TAGS_IN_SMALL_RUNS", 6)
+    rows = [record(tags=((1, b"s" * 32), (2, bytes([n]) * 32))) for n in range(3)]
+    await store.commit(Unit(records=[rows[0]]))
+    assert len(await store.find_records([(1, b"s" * 32)], 99)) == 1
+    assert runs(tmp_path) == [(0, 2)]
+    for row in rows[1:]:
+        await store.commit(Unit(records=[row]))
+    await pragma(store, "PRAGMA page_count")
+    assert runs(tmp_path) == [(1, 6)]
+    assert len(await store.find_records([(1, b"s" * 32)], 99)) == 3
+
+
+async def test_a_change_of_tags_finds_those_of_recent_batches(store: SqliteStore, tmp_path: Path) -> None:
+    row = record(tags=((1, b"s" * 32), (2, b"t" * 32)))
+    await store.commit(Unit(records=[row]))
+    assert await store.change(retention.DROP_TAG, (1, b"s" * 32, row.record_id)) == 1
+    assert runs(tmp_path) == [(0, 1)]
+    await store.commit(Unit(records=[record(tags=((1, b"s" * 32),))]))
+    assert await store.together([(retention.DROP_TAGS_OF, (row.record_id,))]) == [1]
+    assert runs(tmp_path) == [(0, 1)]
+
+
+async def test_tags_of_one_batch_keep_the_keys_they_were_made_with(store: SqliteStore) -> None:
+    old, new = (record(tags=((1, b"s" * 32),), index_key=key) for key in ("index-1", "index-2"))
+    await store.commit(Unit(records=[old, new]))
+    keys = await store.rows("SELECT record_id, index_key FROM tag ORDER BY index_key")
+    assert keys == [(old.record_id, "index-1"), (new.record_id, "index-2")]

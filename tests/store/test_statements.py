@@ -22,7 +22,7 @@ from integrator.store import (
     witnesses,
 )
 from integrator.store.location import locate
-from integrator.store.tables import metadata
+from integrator.store.tables import metadata, sqlite_metadata
 
 EVERY = statements.ALL | retention.ALL | mediation.ALL | witnesses.ALL | inspection.ALL | vault.ALL
 """The texts both databases run, of all modules."""
@@ -79,7 +79,8 @@ def test_postgres_prepares_every_text(postgres_url: str, tmp_path: Path) -> None
 
 def test_no_table_is_without_a_statement() -> None:
     everything = " ".join([*EVERY.values(), sqlite_batch.PREPARE[1], *texts(sqlite_batch).values()])
-    unused = [name for name in metadata.tables if not re.search(rf"\b{name}\b", everything)]
+    tables = [*metadata.tables, *sqlite_metadata.tables]
+    unused = [name for name in tables if not re.search(rf"\b{name}\b", everything)]
     assert unused == []
 
 
