@@ -65,6 +65,7 @@ from integrator.telemetry.metrics import Metrics
 _LOG = log.get("app")
 BEAT_SECONDS = 1.0
 UPKEEP_SECONDS = 60.0
+_GC_ALLOCATIONS = 20_000  # before Python looks for cycles: by default 700, which a few exchanges make
 
 
 # --- one bus ------------------------------------------------------------------------------------
@@ -149,6 +150,7 @@ class Bus:
         self._spawn("aggregations", self.sweeper.run())
         gc.collect()
         gc.freeze()  # what lives as long as the process is not looked at again
+        gc.set_threshold(_GC_ALLOCATIONS, 20, 20)
 
     async def stop(self) -> None:
         """End in good order: consumers, running exchanges, queues, what is unsealed; then say it was clean."""

@@ -35,6 +35,7 @@ def bounded(limits: Limits) -> type[HttpToolsProtocol]:
         def connection_made(self, transport: Any) -> None:
             """Take the connection, or refuse it where there are too many."""
             super().connection_made(transport)
+            self.transport = Joined(transport, self.loop)  # type: ignore[assignment]
             if len(self.connections) > limits.connections:
                 self._close_with(503)
             else:
@@ -89,6 +90,42 @@ def bounded(limits: Limits) -> type[HttpToolsProtocol]:
             self.transport.close()
 
     return Connection
+
+
+class Joined:
+    """A transport that sends the head of an answer together with what follows it in the same turn.
+
+    uvicorn writes head and body apart, and each would be a system call and a packet of its own.
+    """
+
+    __slots__ = ("_head", "_loop", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop = transport, loop
+        self._head: bytes | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Send, or keep a head until the turn of the loop ends."""
+        if self._head is not None:
+            data, self._head = self._head + data, None
+        elif data.startswith(b"HTTP/"):
+            self._head = data
+            self._loop.call_soon(self._send_head)
+            return
+        self._transport.write(data)
+
+    def close(self) -> None:
+        """Close, once everything is sent."""
+        self._send_head()
+        self._transport.close()
+
+    def _send_head(self) -> None:
+        if self._head is not None:
+            data, self._head = self._head, None
+            self._transport.write(data)
 
 
 def raise_file_limit() -> None:
