@@ -14,8 +14,13 @@ from integrator.telemetry import log
 from tests.engine.helpers import exchange, route, source
 
 
-async def test_steps_are_logged_without_content(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_steps_are_logged_without_content(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     log.configure("info")
+    monkeypatch.setattr(
+        "integrator.app._LOG", log.get("app")
+    )  # the module's keeps the level of its first use
     routes = compile_routes([source(route("setBody: {constant: secret}\nto: log:x"))], Services(trace=_trace))
     await routes.run("direct:start", exchange("85073003328"))
     captured = capsys.readouterr()

@@ -102,6 +102,16 @@ class Sealer:
         """
         if not await self._store.take_sealer_lock():
             return False
+        try:
+            await self._prove()
+        except AnchorRefused:
+            # Frozen meanwhile, this process may have read two moments of a log that another one continued.
+            if not await self._store.take_sealer_lock():
+                return False
+            await self._prove()
+        return True
+
+    async def _prove(self) -> None:
         state = await reconcile(self._store, self._anchor, self._clock)
         try:
             await tree.complete(self._store, state.head.size)
@@ -115,7 +125,6 @@ class Sealer:
             state = replace(state, checkpoint=published.note.decode())
             await asyncio.to_thread(self._anchor.write, state)
         self._state = state
-        return True
 
     async def run(self) -> None:
         """Seal until `stop`. Raises SealerStopped where the log cannot be continued safely.

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import itertools
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -524,6 +525,30 @@ async def test_a_lost_lock_makes_it_stand_by_and_not_stop(
     sealer.stop()
     await running
     assert max(store.checkpoints) == 2
+
+
+async def test_a_proof_made_while_another_process_sealed_is_made_again(
+    store: FakeStore, journal: Journal, anchor: Anchor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(store, journal, 3)
+    other = Sealer(store, anchor, LOG_KEY, lambda: NOW)  # type: ignore[arg-type]
+    assert await other.prepare()
+    await other.seal_pending()
+    read = store.log_state
+
+    async def frozen_after_reading() -> Any:
+        state = await read()
+        monkeypatch.undo()
+        await fill(store, journal, 2)
+        await other.seal_pending()
+        return state
+
+    monkeypatch.setattr(store, "log_state", frozen_after_reading)
+    mine = Anchor(tmp_path / "of-another-process", anchor.origin)
+    shutil.copy(anchor.path, mine.path)
+    sealer = Sealer(store, mine, LOG_KEY, lambda: NOW)  # type: ignore[arg-type]
+    assert await sealer.prepare()
+    assert sealer.size == 5
 
 
 async def test_a_busy_store_is_no_reason_to_stop(
