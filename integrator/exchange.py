@@ -456,11 +456,11 @@ class Exchange:
 
     `exception` holds what no error handler took; `route_stop` is Camel's stop; `context` is the
     governed exchange it belongs to (None in routes tested alone); `work` what its route left to be written
-    with its end record (engine.groups.Work).
+    with its end record (engine.groups.Work); `document` a text and the tree an expression read it as last.
     """
 
     __slots__ = (
-        "context", "exception", "history", "id", "message", "pattern",
+        "context", "document", "exception", "history", "id", "message", "pattern",
         "properties", "rollback_only", "route_stop", "variables", "work",
     )  # fmt: skip
 
@@ -483,3 +483,4 @@ class Exchange:
         self.rollback_only = False
         self.history: list[Any] = []
         self.work: Any = None
+        self.document: tuple[Any, etree._Element] | None = None

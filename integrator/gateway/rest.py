@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -22,7 +21,6 @@ from integrator.telemetry import log
 
 _LOG = log.get("gateway")
 _JSON_TYPES = (JSON,)
-_LONG_NUMBER = re.compile(rb"[0-9]{19}")
 STATUS_PATH = "/v1/exchanges/"
 
 
@@ -111,8 +109,7 @@ async def _message(
     note_body(context, body)
     message.body = body
     value = message.as_json()
-    if _LONG_NUMBER.search(body):
-        _check_numbers(value)
+    _check_numbers(value)
     if not given:
         message.set_json(value, body)
         return message

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from integrator.engine import Services
 from integrator.engine.exceptions import cause_of, class_of
 from integrator.engine.javatypes import JavaList, JavaMap, NodeList, converter, type_of
 from integrator.exchange import IntegratorError
+from integrator.security.parsers import CONVERSIONS
 from tests.engine.helpers import exchange, route, rules, steps
 
 XML = '<r xmlns="urn:d" xmlns:p="urn:p"><a id="1">x</a><p:b>2</p:b></r>'
@@ -140,3 +143,26 @@ def test_types_have_java_names() -> None:
         "Integer", "Long", "BigInteger", "Boolean", "String", "Double", "byte[]", "LinkedHashMap", "ObjectNode",
         "ArrayNode",
     ]  # fmt: skip
+
+
+async def test_a_text_is_read_once_for_several_questions_and_anew_for_nodes() -> None:
+    read: list[bytes] = []
+
+    def parse(data: bytes) -> Any:
+        read.append(data)
+        return CONVERSIONS.parse_xml(data)
+
+    services = Services(conversions=replace(CONVERSIONS, parse_xml=parse))
+    from_v = 'source: "variable:v"'
+    text = f"""
+setVariable: {{name: v, constant: "<a><b>1</b></a>"}}
+filter: {{xpath: {{expression: /a/b = 2, {from_v}}}, steps: [{{stop: {{}}}}]}}
+setHeader: {{name: h, xpath: {{expression: /a/b, {from_v}, resultType: java.lang.String}}}}
+setProperty: {{name: one, xpath: {{expression: /a/b, {from_v}}}}}
+setProperty: {{name: two, xpath: {{expression: /a/b, {from_v}}}}}
+"""
+    given = await steps(text, exchange(), services)
+    assert given.exception is None
+    assert given.message.headers["h"] == "1"
+    assert given.properties["one"][0] is not given.properties["two"][0]
+    assert len(read) == 3

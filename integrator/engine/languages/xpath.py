@@ -63,7 +63,7 @@ def expression(source: Source) -> Expression:
             source.node.problem(f"/{name}", "not-yet", f"{name} of xpath needs Java classes", "Leave it out.")
     wanted = _wanted(source)
     evaluate = _evaluator(source, _WRAPPED.get(wanted, "{}"))
-    read = document_of(source)
+    read = document_of(source, shown=wanted in ("NODESET", "NODE"))
     text, convert = source.text.strip(), result_converter(source)
 
     def run(exchange: Exchange) -> Any:
@@ -75,7 +75,7 @@ def expression(source: Source) -> Expression:
 
 def predicate(source: Source) -> Predicate:
     """XPath's own boolean of the result."""
-    evaluate, read = _evaluator(source, "boolean({})"), document_of(source)
+    evaluate, read = _evaluator(source, "boolean({})"), document_of(source, shown=False)
     return lambda exchange: bool(evaluate(exchange, read(exchange)))
 
 
@@ -206,14 +206,22 @@ def _one(value: Any) -> str:
     return to_text(first) or ""
 
 
-def document_of(source: Source) -> Callable[[Exchange], etree._Element]:
-    """Reads the XML of the body, or of what `source` names. Raises JavaException."""
+def document_of(source: Source, *, shown: bool = True) -> Callable[[Exchange], etree._Element]:
+    """Reads the XML of the body, or of what `source` names. Raises JavaException.
+
+    `shown`: nodes of it may be kept by the exchange, so that each reading needs a tree of its own.
+    """
     given, parse = input_of(source), source.scope.services.conversions.parse_xml
 
     def of_value(exchange: Exchange) -> etree._Element:
         assert given is not None
         value = given(exchange)
-        return _document(value, lambda: parse((to_text(value) or "").encode("utf-8")))
+        if not shown and exchange.document is not None and exchange.document[0] is value:
+            return exchange.document[1]
+        tree = _document(value, lambda: parse((to_text(value) or "").encode("utf-8")))
+        if not shown and isinstance(value, (str, bytes)):
+            exchange.document = (value, tree)
+        return tree
 
     def of_body(exchange: Exchange) -> etree._Element:
         return _document(exchange.message.body, exchange.message.as_xml)
