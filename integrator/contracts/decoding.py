@@ -29,7 +29,7 @@ from integrator.contracts.shape import (
 )
 
 Reader = Callable[[etree._Element], Any]
-Given = Sequence[tuple[Any, Any]]
+Given = Sequence[tuple[str, str]]
 Content = Callable[[etree._Element, Given], Any]  # the element and its attributes, taken once
 Attributes = Mapping[str, tuple[str, Read]]
 
@@ -100,9 +100,9 @@ class Decoders:
         kinds = self._kinds(identity)
 
         def read(element: etree._Element) -> Any:
-            given = element.items()
+            given: Any = element.items()
             for name, _text in given:
-                if str(name).startswith(_XSI_ATTRIBUTE):
+                if name[0] == "{" and name.startswith(_XSI_ATTRIBUTE):
                     return special(element)
             return content(element, given)
 
@@ -116,7 +116,8 @@ class Decoders:
                 label, actual = found
             if element.get(NIL, "").strip(BLANK) in _TRUE:
                 return _nil(element, attributes)
-            value = actual(element, element.items())
+            present: Any = element.items()
+            value = actual(element, present)
             if label is None:
                 return value
             return {TYPE_KEY: label, **(value if isinstance(value, dict) else {TEXT_KEY: value})}
@@ -254,23 +255,24 @@ def _read_stranger(child: etree._Element, any_many: bool | None, value: dict[str
 def _read_attributes(given: Given, attributes: Attributes, open_ended: bool) -> dict[str, Any]:
     value: dict[str, Any] = {}
     for name, text in given:
-        attribute = attributes.get(str(name))
+        attribute = attributes.get(name)
         if attribute is not None:
             try:
-                value[attribute[0]] = attribute[1](str(text))
+                value[attribute[0]] = attribute[1](text)
             except ContractViolation as violation:
                 raise violation.under(attribute[0]) from None
-        elif str(name).startswith(_XSI_ATTRIBUTE):
+        elif name.startswith(_XSI_ATTRIBUTE):
             continue
         elif open_ended:
-            value["@" + str(name)] = text
+            value["@" + name] = text
         else:
             raise ContractViolation.at("/@*", "is not known to the contract")
     return value
 
 
 def _nil(element: etree._Element, attributes: Attributes) -> Any:
-    value = _read_attributes(element.items(), attributes, open_ended=True)
+    given: Any = element.items()
+    value = _read_attributes(given, attributes, open_ended=True)
     return {**value, NIL_KEY: True} if value else None
 
 

@@ -115,6 +115,8 @@ def _write_boolean(value: Any) -> str:
 
 
 def _read_integer(text: str) -> int | Decimal:
+    if len(text) < 19 and text.isdecimal() and text.isascii():  # most are
+        return int(text)
     text = text.strip(BLANK)
     if not _INTEGER.fullmatch(text):
         raise wrong("an integer")

@@ -147,7 +147,6 @@ def xml_scanner(encoding: str | None = None) -> Any:
 # --- JSON ---------------------------------------------------------------------------------------
 
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
-_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
 
 
 def parse_json(data: bytes, limits: Limits = DEFAULT, *, decimals: bool = False) -> Any:
@@ -160,7 +159,6 @@ def parse_json(data: bytes, limits: Limits = DEFAULT, *, decimals: bool = False)
         raise InvalidRequest(
             "the JSON body starts with a byte order mark: remove it", reason="json-malformed"
         )
-    _check_depth(data, limits.json_depth)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -173,24 +171,39 @@ def parse_json(data: bytes, limits: Limits = DEFAULT, *, decimals: bool = False)
             reason="json-malformed",
         ) from None
     except RecursionError:
-        raise InvalidRequest("the JSON body is nested too deeply", reason="too-complex", status=413) from None
+        raise _too_much("levels of nesting", limits.json_depth) from None
+    if not _few_brackets(data, limits.json_depth):
+        _check_depth(value, limits.json_depth)
     if "\\u" in text or "\\U" in text:
         _refuse_lone_surrogates(value)
     return value
 
 
-def _check_depth(data: bytes, limit: int) -> None:
-    if data.count(b"[") + data.count(b"{") <= limit:
-        return
-    depth = 0
-    for match in _STRUCTURE.finditer(data):
-        first = match[0][:1]
-        if first in b"[{":
-            depth += 1
-            if depth > limit:
-                raise _too_much("levels of nesting", limit)
-        elif first in b"]}":
-            depth -= 1
+def _few_brackets(data: bytes, limit: int) -> bool:
+    """Whether a text opens so few arrays and objects that it cannot be deeper than that."""
+    for bracket in (b"[", b"{"):
+        at = data.find(bracket)
+        while at >= 0:
+            limit -= 1
+            if limit < 0:
+                return False
+            at = data.find(bracket, at + 1)
+    return True
+
+
+def _check_depth(value: Any, limit: int) -> None:
+    level, depth = [value] if isinstance(value, (dict, list)) else [], 0
+    while level:
+        depth += 1
+        if depth > limit:
+            raise _too_much("levels of nesting", limit)
+        below: list[Any] = []
+        for item in level:
+            for inner in item.values() if type(item) is dict else item:
+                kind = type(inner)
+                if kind is dict or kind is list:
+                    below.append(inner)
+        level = below
 
 
 _decoders: dict[tuple[int, bool], json.JSONDecoder] = {}

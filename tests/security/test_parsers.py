@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -5,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrator.exchange import InvalidRequest
-from integrator.security.limits import Limits
+from integrator.security.limits import DEFAULT, Limits
 from integrator.security.parsers import dump_json, parse_json, parse_xml
 
 JSON = st.recursive(
@@ -55,6 +56,23 @@ def test_json_is_refused_with_its_reason(text, expected):
 
 def test_json_brackets_in_texts_are_not_depth():
     assert parse_json(b'["' + b"[" * 500 + b'"]') == ["[" * 500]
+    assert parse_json(b'"' + b"{" * 500 + b'"') == "{" * 500
+
+
+@given(
+    st.lists(st.sampled_from("[{"), min_size=1, max_size=DEFAULT.json_depth + 8), st.booleans(), st.booleans()
+)
+def test_json_depth_holds_exactly(levels: list[str], empty: bool, beside_many: bool):
+    opening = "".join('{"a":' if level == "{" else "[" for level in levels)
+    closing = "".join("}" if level == "{" else "]" for level in reversed(levels))
+    text = opening + ("" if empty and levels[-1] == "[" else "1") + closing
+    depth = len(levels)
+    if beside_many:
+        text, depth = "[" + "{}," * DEFAULT.json_depth + text + "]", depth + 1
+    if depth > DEFAULT.json_depth:
+        assert reason(parse_json, text.encode()) == "too-complex"
+    else:
+        assert parse_json(text.encode()) == json.loads(text)
 
 
 def test_json_that_is_not_utf8_names_the_byte():
