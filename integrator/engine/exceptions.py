@@ -6,7 +6,7 @@ same Camel name (design, section 3) that one is thrown; any other known class is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from integrator.exchange import (
     BrokenContract,
@@ -184,6 +184,7 @@ class JavaException(RouteFailed):
         self.java_class = java_class
         self.text = message if text is None else text
         self.java_cause: BaseException | None = None
+        self.members: Mapping[str, object] = {}  # what else routes may ask it: ${exception.statusCode}
 
 
 def known(java_class: str) -> bool:

@@ -16,8 +16,8 @@ from typing import Any
 import orjson
 from lxml import etree
 
-from integrator.engine.exceptions import JavaException, failure
-from integrator.exchange import IntegratorError, InvalidRequest, StreamBody
+from integrator.engine.exceptions import JavaException, class_of, failure, text_of
+from integrator.exchange import Exchange, IntegratorError, InvalidRequest, StreamBody
 
 NODES = "com.fasterxml.jackson.databind.node."
 
@@ -309,6 +309,16 @@ def cannot_convert(value: Any, type_name: str) -> JavaException:
     given = "null" if value is None else type_of(value)
     message = f"No type converter available to convert from type: {given} to the required type: {type_name}"
     return failure("org.apache.camel.NoTypeConversionAvailableException", message)
+
+
+def invalid_payload(exchange: Exchange, type_name: str, error: JavaException) -> JavaException:
+    """Camel's exception for a body that has no such type, with what the conversion said."""
+    said = f"{class_of(error)} - {text_of(error)}"
+    text = (
+        f"No body available of type: {type_name} but has type: {type_of(exchange.message.body)} on: Message."
+        f" Caused by: {text_of(error)}. Exchange[{exchange.id}]. Caused by: [{said}]"
+    )
+    return failure("org.apache.camel.InvalidPayloadException", text, error)
 
 
 def bad_conversion(value: Any, type_name: str, cause: JavaException) -> JavaException:

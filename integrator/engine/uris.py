@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote_plus, unquote
+from urllib.parse import quote_plus, unquote_plus
 
 _SCHEME = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]*$")
 _UNSAFE = re.compile(r'[ "#<>\[\\\]^`{|}~]')
@@ -40,8 +40,8 @@ def parse(text: str, parameters: Mapping[str, Any] | None = None) -> Uri:
     options: dict[str, str] = {}
     for pair in filter(None, query.split("&")):
         name, _, value = pair.partition("=")
-        options[unquote(name)] = value[4:-1] if value.startswith("RAW(") else unquote(value)
-    merged = {camel_case(name): _plain(value) for name, value in (parameters or {}).items()}
+        options[unquote_plus(name)] = _decoded(value)
+    merged = {camel_case(name): _decoded(_plain(value)) for name, value in (parameters or {}).items()}
     if not colon and "name" in merged:
         path = merged.pop("name")
     options.update(merged)
@@ -49,6 +49,11 @@ def parse(text: str, parameters: Mapping[str, Any] | None = None) -> Uri:
     query = "&".join(f"{name}={_encoded(options[name])}" for name in sorted(options))
     shown = _UNSAFE.sub(lambda match: f"%{ord(match[0]):02X}", path)
     return Uri(scheme, path, options, f"{scheme}://{shown}" + (f"?{query}" if options else ""))
+
+
+def _decoded(value: str) -> str:
+    """A value as Camel reads it, in a query and under `parameters:` alike: a plus is a blank, but in RAW(...)."""
+    return value[4:-1] if value.startswith("RAW(") and value.endswith(")") else unquote_plus(value)
 
 
 def _encoded(value: str) -> str:

@@ -159,7 +159,7 @@ class WebAnswer(Protocol):
 
     @property
     def headers(self) -> Sequence[tuple[bytes, bytes]]:
-        """Its headers, names in lower case."""
+        """Its headers as received."""
         ...
 
     @property

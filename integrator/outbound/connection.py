@@ -144,10 +144,10 @@ class Connection(asyncio.Protocol):
         if self._head_bytes > self._limits.answer_header_bytes:
             self._error = self._error or _too_long("header", self._limits.answer_header_bytes)
         elif not self._head_done:
-            name = name.lower()
             self._headers.append((name, value))
-            if name in _FRAMING:
-                self._framing(name, value)
+            lower = name.lower()
+            if lower in _FRAMING:
+                self._framing(lower, value)
 
     def on_headers_complete(self) -> None:
         """Decide about the body before any of it is kept (httptools)."""

@@ -144,7 +144,7 @@ def _injection() -> InvalidRequest:
 
 
 class HttpResponse:
-    """One answer: status, headers as received (names lower case), whole body."""
+    """One answer: status, headers as received, whole body."""
 
     __slots__ = ("body", "headers", "status")
 
@@ -156,7 +156,7 @@ class HttpResponse:
     def header(self, name: bytes) -> str | None:
         """The first value of a header, by lower-case name, or None."""
         for key, value in self.headers:
-            if key == name:
+            if key.lower() == name:
                 return value.decode("latin-1")
         return None
 

@@ -17,6 +17,8 @@ class _Jumping(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         found = super().select(0 if timeout is None or timeout >= 0 else timeout)
+        if not found and len(self.get_map()) > 1:  # besides the loop's own: a peer's answer takes real time
+            return super().select(timeout)
         if not found and timeout:
             self.moved += timeout
         return found

@@ -18,23 +18,9 @@ from integrator.security.limits import DEFAULT
 from integrator.store.mediation import Mediation
 from integrator.store.migrate import migrate
 from integrator.store.open import open_store
-from integrator.telemetry import log
 from tests.engine.helpers import route, rules, source
 from tests.gateway.aggregation import GROUPED, JOINED, T0, Groups, flow_route
 from tests.gateway.deliveries import FLOW, NISS
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Any]:
-    log.configure("info")
-    url = "sqlite:" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-    migrate(url, tmp_path)
-    opened = open_store(url, limits=DEFAULT, process_id=b"p" * 16, data_dir=tmp_path)
-    await opened.open()
-    try:
-        yield opened
-    finally:
-        await opened.close()
 
 
 @pytest.fixture

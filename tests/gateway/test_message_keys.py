@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,22 +13,8 @@ from integrator.engine.eips.idempotent_consumer import STORE
 from integrator.security.limits import DEFAULT
 from integrator.store.migrate import migrate
 from integrator.store.open import open_store
-from integrator.telemetry import log
 from tests.gateway.aggregation import Groups
 from tests.gateway.deliveries import FLOW
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Any]:
-    log.configure("error")
-    url = "sqlite:" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-    migrate(url, tmp_path)
-    opened = open_store(url, limits=DEFAULT, process_id=b"p" * 16, data_dir=tmp_path)
-    await opened.open()
-    try:
-        yield opened
-    finally:
-        await opened.close()
 
 
 def consuming(options: str = "", steps: str = "{to: mock:new}", after: str = "{to: mock:end}") -> str:

@@ -5,12 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
 from integrator.engine.compiler import Node
 from integrator.engine.egress import undeclared
-from integrator.engine.exceptions import JavaException, thrown
-from integrator.engine.javatypes import JavaList, JavaMap, cannot_convert, to_text
+from integrator.engine.exceptions import JavaException, failure
+from integrator.engine.javatypes import (
+    JavaList,
+    JavaMap,
+    bad_conversion,
+    cannot_convert,
+    invalid_payload,
+    to_text,
+)
 from integrator.engine.spec import Option, Spec
 from integrator.engine.steps import Run, nothing
 from integrator.engine.uris import Uri
@@ -29,18 +36,20 @@ OPTIONS = (
     Option("okStatusCodeRange", "Statuses that are no error: ranges and numbers with commas.", default="200-299"),
     Option("bridgeEndpoint", "Leaves the header CamelHttpUri aside.", type="boolean", default=False),
     Option("skipRequestHeaders", "Sends none of the message's headers.", type="boolean", default=False),
+    Option("skipControlHeaders", "Leaves Camel's own headers aside: CamelHttpMethod, CamelHttpPath, CamelHttpQuery, "
+           "CamelHttpUri.", type="boolean", default=False),
     Option("skipResponseHeaders", "Takes none of the answer's headers.", type="boolean", default=False),
     Option("copyHeaders", "Whether the message keeps its own headers.", type="boolean", default=True),
     Option("ignoreResponseBody", "Leaves the answer's body out.", type="boolean", default=False),
     Option("getWithBody", "Sends a body with GET, too.", type="boolean", default=False),
     Option("deleteWithBody", "Sends a body with DELETE, too.", type="boolean", default=False),
-    Option("userAgent", "The header User-Agent."),
+    Option("userAgent", "The header User-Agent, where the message has none."),
     Option("responseTimeout", "How long at most: milliseconds; the adapter's own time holds besides.", default="0"),
     Option("followRedirects", "Always false: a redirect would leave the adapter.", default="false", choices=("false",)),
     *(Option(name, _NONE) for name in (
-        "disableStreamCache", "connectionClose", "logHttpActivity", "skipControlHeaders", "clearExpiredCookies",
+        "disableStreamCache", "connectionClose", "logHttpActivity", "clearExpiredCookies",
         "contentTypeCharsetEnabled", "connectTimeout", "soTimeout", "connectionRequestTimeout", "connectionsPerRoute",
-        "maxTotalConnections", "useSystemProperties", "lazyStartProducer", "synchronous", "connectionTimeToLive")),
+        "maxTotalConnections", "useSystemProperties", "lazyStartProducer")),
     *(Option(name, _ADAPTER) for name in (
         "authBearerToken", "authDomain", "authenticationPreemptive", "authHost", "authMethod", "authPassword",
         "authUsername", "customHostHeader", "preserveHostHeader", "nonProxyHosts", "proxyAuthDomain",
@@ -67,12 +76,19 @@ SPECS = tuple(
 )
 _KNOWN = frozenset(option.name for option in OPTIONS)
 _REFUSED = frozenset(option.name for option in OPTIONS if option.doc in (_JAVA, _ADAPTER))
-# Never sent and never taken: those of the connection, and Camel's own.
+# Never sent: those of the connection, and Camel's own.
 _FRAMING = frozenset({
     "accept-encoding", "cache-control", "connection", "content-length", "date", "expect", "host", "keep-alive",
     "pragma", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding",
     "upgrade", "via", "warning",
 })  # fmt: skip
+# Of the message's own headers these do not outlive a call, as with Camel.
+_OF_ONE_MESSAGE = _FRAMING - {"accept-encoding"} | {
+    "content-encoding", "content-language", "content-location", "content-md5", "content-range", "content-type",
+    "etag", "expires", "from", "if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since",
+    "last-modified", "location", "max-forwards", "range", "referer", "retry-after", "server", "user-agent", "vary",
+    "www-authenticate",
+}  # fmt: skip
 _INTERNAL = re.compile(r"(camel|org\.apache\.camel)", re.IGNORECASE)
 _REASONS = {200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 301: "Moved Permanently", 302: "Found",
             304: "Not Modified", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
@@ -107,11 +123,12 @@ def compile(node: Node, uri: Uri) -> Run:  # noqa: A001 - every part has this fu
 
     async def call(exchange: Exchange) -> None:
         method, path, query = request.line(exchange)
-        headers, body = request.headers(exchange), request.body(exchange, method)
+        headers, body = request.headers(exchange, method), request.body(exchange, method)
         async with way.use(exchange.context, _access(method), f"{method} {path}", len(body)) as leg:
             answer = await way.send(method, path, query, headers, body, longest)
             leg.answered_bytes, leg.code = len(answer.body), str(answer.status)
         if throws and not fine(answer.status):
+            _note_status(exchange, answer)
             raise request.failed(answer, path, query)
         request.take(exchange, answer)
 
@@ -129,10 +146,11 @@ class _Request:
         options = uri.options
         self._path = path
         self._base = f"{uri.scheme}://{host}"
-        pairs = ((name, value) for name, value in options.items() if name not in _KNOWN)
+        pairs = ((name, value) for name, value in sorted(options.items()) if name not in _KNOWN)
         self._query = "&".join(f"{_encoded(name)}={_encoded(value)}" for name, value in pairs)
         self._method = options.get("httpMethod", "")
         self._bridge = options.get("bridgeEndpoint") == "true"
+        self._controlled = options.get("skipControlHeaders") != "true"
         self._sends, self._takes = (
             options.get(name) != "true" for name in ("skipRequestHeaders", "skipResponseHeaders")
         )
@@ -147,14 +165,16 @@ class _Request:
 
     def line(self, exchange: Exchange) -> tuple[str, str, str]:
         """Method, path and query. Raises JavaException where a header leads to another server."""
-        headers = exchange.message.headers
+        headers = exchange.message.headers if self._controlled else {}
         path, query = self._path, self._query
+        if self._bridge:
+            exchange.properties["CamelSkipGzipEncoding"] = True
         other = None if self._bridge else to_text(headers.get("CamelHttpUri"))
         if other:
             parts = urlsplit(other)
             if f"{parts.scheme}://{parts.netloc}" != self._base:
                 raise _elsewhere()
-            path, query = parts.path, parts.query or query
+            path, query = parts.path, query or parts.query
         more = to_text(headers.get("CamelHttpPath"))
         if more:
             path = path.rstrip("/") + "/" + more.lstrip("/")
@@ -165,26 +185,26 @@ class _Request:
             raise _elsewhere()
         method = self._method or to_text(headers.get("CamelHttpMethod")) or ""
         if not method:
-            method = (
-                "GET" if asked or (query and not self._query) or exchange.message.body is None else "POST"
-            )
+            method = "GET" if query or exchange.message.body is None else "POST"
         if method.upper() not in _METHODS:
-            raise thrown("java.lang.IllegalArgumentException", f"No enum constant {method}", "no HTTP method")
+            raise _no_method(method)
         return method.upper(), quote(path, safe="/%:@!$&'()*+,;=~-._") or "/", query
 
-    def headers(self, exchange: Exchange) -> list[tuple[str, str]]:
+    def headers(self, exchange: Exchange, method: str) -> list[tuple[str, str]]:
         """The message's headers as HTTP has them: no others than texts, numbers and booleans."""
         sent: list[tuple[str, str]] = []
+        bodiless = method not in self._with_body or exchange.message.body is None
+        left = _FRAMING | {"content-type"} if bodiless else _FRAMING
         if self._sends:
             for name, value in exchange.message.headers.items():
-                if name.lower() in _FRAMING or _INTERNAL.match(name) or value is None:
+                if name.lower() in left or _INTERNAL.match(name) or value is None:
                     continue
                 several = value if isinstance(value, list) else [value]
                 texts = [to_text(item) or "" for item in several if isinstance(item, (str, int, float))]
                 if texts:
                     sent.append((name, texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"))
-        if self._agent:
-            sent = [pair for pair in sent if pair[0].lower() != "user-agent"] + [("User-Agent", self._agent)]
+        if self._agent and all(name.lower() != "user-agent" for name, _ in sent):
+            sent.append(("User-Agent", self._agent))
         return sent
 
     def body(self, exchange: Exchange, method: str) -> bytes:
@@ -193,7 +213,8 @@ class _Request:
         if method not in self._with_body or body is None:
             return b""
         if isinstance(body, (JavaMap, JavaList, bool, int, float)):
-            raise cannot_convert(body, "java.io.InputStream")
+            wanted = "java.io.InputStream"
+            raise invalid_payload(exchange, wanted, cannot_convert(body, wanted))
         return exchange.message.as_bytes()
 
     def take(self, exchange: Exchange, answer: WebAnswer) -> None:
@@ -202,50 +223,67 @@ class _Request:
         kept = dict(message.headers) if self._copies else {}
         message.headers.clear()
         for name, value in kept.items():
-            if name.lower() not in _FRAMING | {"content-type", "content-encoding"}:
+            if name.lower() not in _OF_ONE_MESSAGE:
                 message.headers[name] = value
-        message.headers["CamelHttpResponseCode"] = answer.status
-        if answer.status in _REASONS:
-            message.headers["CamelHttpResponseText"] = _REASONS[answer.status]
+        _note_status(exchange, answer)
         if self._takes:
             for name, value in _returned(answer):
                 message.headers[name] = value
-        charset = re.search(
-            r"charset=\"?([\w.-]+)", str(message.headers.get("Content-Type", "")), re.IGNORECASE
-        )
-        if charset:
-            exchange.properties["CamelCharsetName"] = charset[1]
+        kind = _first(answer, "content-type") if self._takes else None
+        if kind is not None:
+            charset = re.search(r"charset=\"?([\w.-]+)", kind, re.IGNORECASE)
+            exchange.properties["CamelCharsetName"] = charset[1] if charset else "UTF-8"
         message.body = None if self._bodiless or not answer.body else answer.body
 
     def failed(self, answer: WebAnswer, path: str, query: str) -> JavaException:
         """Camel's error for a status that is none of the fine ones; routes see its code by the exception."""
-        reason = _REASONS.get(answer.status, "")
         shown = f"{self._base}{path}" + (f"?{query}" if query else "")
-        error = HttpFailed(
+        location = _first(answer, "location")
+        led = f", redirectLocation: {location}" if location is not None else ""
+        error = JavaException(
             "org.apache.camel.http.base.HttpOperationFailedException",
             f"HTTP operation failed with statusCode: {answer.status}",
-            text=f"HTTP operation failed invoking {shown} with statusCode: {answer.status}",
+            text=f"HTTP operation failed invoking {shown} with statusCode: {answer.status}{led}",
         )
-        error.status_code, error.status_text = answer.status, reason
-        error.response_body = answer.body.decode("utf-8", "replace")
+        error.members = {
+            "statusCode": answer.status,
+            "httpResponseCode": answer.status,
+            "statusText": _REASONS.get(answer.status, ""),
+            "httpResponseStatus": _REASONS.get(answer.status, ""),
+            "responseBody": answer.body.decode("utf-8", "replace"),
+            "redirectLocation": location,
+            "uri": shown,
+        }
         return error
 
 
-class HttpFailed(JavaException):
-    """An answer with a status that is an error, for routes that look at it."""
+def _note_status(exchange: Exchange, answer: WebAnswer) -> None:
+    headers = exchange.message.headers
+    headers["CamelHttpResponseCode"] = answer.status
+    if answer.status in _REASONS:
+        headers["CamelHttpResponseText"] = _REASONS[answer.status]
 
-    status_code = 0
-    status_text = ""
-    response_body = ""
+
+def _first(answer: WebAnswer, name: str) -> str | None:
+    wanted = name.encode()
+    return next((value.decode("latin-1") for key, value in answer.headers if key.lower() == wanted), None)
+
+
+def _no_method(method: str) -> JavaException:
+    kind = "org.apache.camel.component.http.HttpMethods"
+    cause = failure(
+        "java.lang.IllegalArgumentException",
+        f"Enum class class {kind} does not have any constant with value: {method}",
+    )
+    return bad_conversion(method, kind, cause)
 
 
 def _returned(answer: WebAnswer) -> list[tuple[str, Any]]:
     found: dict[str, Any] = {}
     for raw, value in answer.headers:
-        name = raw.decode("latin-1")
-        if name in _FRAMING or _INTERNAL.match(name):
+        name, text = raw.decode("latin-1"), value.decode("latin-1")
+        if _INTERNAL.match(name):
             continue
-        name, text = "Content-Type" if name == "content-type" else name, value.decode("latin-1")
         if name in found:
             before = found[name]
             found[name] = JavaList([*(before if isinstance(before, JavaList) else [before]), text])
@@ -266,7 +304,7 @@ def _statuses(text: str) -> Callable[[int], bool] | None:
 
 
 def _encoded(text: str) -> str:
-    return quote(text, safe="~-._*")
+    return quote_plus(text, safe="*-._").replace("~", "%7E")
 
 
 def _elsewhere() -> IntegratorError:

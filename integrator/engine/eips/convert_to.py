@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
 from integrator.engine.compiler import Node
-from integrator.engine.exceptions import CAMEL, JavaException, class_of, failure, text_of
-from integrator.engine.javatypes import canonical, type_converter, type_of
+from integrator.engine.exceptions import CAMEL, JavaException, class_of, failure
+from integrator.engine.javatypes import canonical, invalid_payload, type_converter
 from integrator.engine.names import dynamic_name, variables_of
 from integrator.engine.spec import Option, Spec
 from integrator.engine.steps import Run, nothing
@@ -87,28 +88,33 @@ def _mandatory(node: Node, name: str, convert: Convert) -> Convert:
 
 def _body(node: Node, convert: Convert) -> Run:
     wanted = canonical(node.scope.fill(node.text("type"), f"{node.pointer}/type").strip())
+    read = _as_received(convert) if wanted == "java.lang.String" and not node.text("charset") else None
 
     def convert_body(exchange: Exchange) -> None:
         message = exchange.message
         if message.body is None:
             return
         try:
-            value = convert(message.body)
+            value = read(exchange) if read is not None else convert(message.body)
         except JavaException as error:
-            raise _invalid(exchange, wanted, error) from error
+            raise invalid_payload(exchange, wanted, error) from error
         if value is not message.body:
             message.body = value
 
     return convert_body
 
 
-def _invalid(exchange: Exchange, wanted: str, error: JavaException) -> JavaException:
-    """Camel's exception for a body that has no such type."""
-    text = (
-        f"No body available of type: {wanted} but has type: {type_of(exchange.message.body)} on: Message."
-        f" Caused by: {text_of(error)}. Exchange[{exchange.id}]. Caused by: [{class_of(error)} - {text_of(error)}]"
-    )
-    return failure(CAMEL + "InvalidPayloadException", text, error)
+def _as_received(convert: Convert) -> Callable[[Exchange], Any]:
+    """Text of bytes in the encoding their sender named, which Camel keeps in a property of the exchange."""
+
+    def read(exchange: Exchange) -> Any:
+        body, charset = exchange.message.body, exchange.properties.get("CamelCharsetName")
+        if isinstance(body, bytes) and isinstance(charset, str):
+            with contextlib.suppress(LookupError):
+                return body.decode(charset, "replace")
+        return convert(body)
+
+    return read
 
 
 def _header(node: Node, convert: Convert) -> Run:

@@ -131,6 +131,10 @@ def _failed(step: _Step, value: Any, cause: JavaException, *, method: bool = Fal
 
 def _method(value: Any, step: _Step) -> Any:
     name = step.name or ""
+    if isinstance(value, JavaException):
+        for member in (name, _getter(name)):
+            if member in value.members:
+                return value.members[member]
     for kind, methods in _METHODS:
         if isinstance(value, kind):
             method = methods.get(name) or methods.get(_getter(name))

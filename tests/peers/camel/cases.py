@@ -15,6 +15,7 @@ from typing import Any
 from integrator.site.read import read_text
 from tests.engine import vectors
 from tests.peers.camel.peer import Camel
+from tests.peers.camel.served import serving
 
 FOLDER = Path(__file__).parent / "cases"
 SENT = frozenset({"entry", "body", "bodyType", "headers", "properties", "variables", "pattern", "pauseMs"})
@@ -25,7 +26,7 @@ ASKED = frozenset({
 })  # fmt: skip
 """What else real Camel is told."""
 _OURS = frozenset({
-    "id", "routes", "steps", "rows", "lang", "kind", "pre", "files", "unordered", "skip", "directory",
+    "id", "routes", "steps", "rows", "lang", "kind", "pre", "files", "unordered", "skip", "directory", "served",
 })  # fmt: skip
 _RECORDED = frozenset({"showMock", "http"})
 
@@ -74,6 +75,14 @@ def beside_camel(case: vectors.Case, camel: Camel) -> tuple[vectors.Case, list[s
     The engine goes first: Camel is then waited for as long as it has fewer messages than the engine, so
     that no thread of Camel that is only late counts as a difference.
     """
+    if not case.data.get("served"):
+        return _beside_camel(case, camel)
+    with serving() as host:
+        data = json.loads(json.dumps(case.data).replace("HOST", host))
+        return _beside_camel(replace(case, routes=case.routes.replace("HOST", host), data=data), camel)
+
+
+def _beside_camel(case: vectors.Case, camel: Camel) -> tuple[vectors.Case, list[str]]:
     _prepare(case, camel.site)
     outcome = vectors.run(case, camel.site)
     left = _left(case, camel.site)

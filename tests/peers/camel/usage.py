@@ -14,7 +14,7 @@ from tests.engine import vectors
 Used = set[tuple[str, str]]
 """(part, option)"""
 _URI = re.compile(r"([a-z][a-z-]*):([^?]*)(?:\?(.*))?", re.DOTALL)
-WITHOUT_EFFECT = re.compile(r"^(Accepted|Not (?:yet )?in|Not yet|Needs)", re.IGNORECASE)
+WITHOUT_EFFECT = re.compile(r"^(Accepted|Belongs|Not (?:yet )?in|Not yet|Needs)", re.IGNORECASE)
 """How the documentation of an option begins that Camel has and the engine takes without effect, or refuses."""
 
 
