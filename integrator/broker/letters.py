@@ -265,4 +265,6 @@ def translated() -> Iterator[None]:
 
 
 def _fits(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(map(_fits, value))
     return isinstance(value, (str, int, float, bool, bytes, Decimal, datetime))

@@ -14,12 +14,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from integrator.broker.letters import QueueClient
 from integrator.exchange import Context, Leg
 from integrator.outbound.folders import LocalFolder, at_once
 from integrator.outbound.pool import Pool
 from integrator.outbound.queries import Rows
 from integrator.outbound.sqlite_database import SqliteDatabase
 from integrator.outbound.transport import HttpRequest, HttpResponse, parse_endpoint
+from integrator.security.limits import DEFAULT
 
 
 class OpenWay:
@@ -128,11 +130,17 @@ class OpenWeb(OpenWay):
             await pool.close()
 
 
-class OpenWays:
-    """The ways of one case: files below `site`, one database a data source."""
+class OpenQueue(OpenWay):
+    def __init__(self, url: str) -> None:
+        self.queues = QueueClient(url, DEFAULT)
 
-    def __init__(self, site: Path, script: str | None = None) -> None:
+
+class OpenWays:
+    """The ways of one case: files below `site`, one database a data source, the broker at `broker`."""
+
+    def __init__(self, site: Path, script: str | None = None, broker: str | None = None) -> None:
         self._site = site
+        self._broker = OpenQueue(broker) if broker is not None else None
         self._databases: dict[str, OpenDatabase] = {}
         if script is not None:
             self._database("dataSource").database.fill(script)
@@ -150,5 +158,9 @@ class OpenWays:
     def web(self, scheme: str, host: str) -> OpenWeb | None:
         return OpenWeb(f"{scheme}://{host}")
 
-    def queue(self, name: str) -> None:
-        return None
+    def queue(self, name: str) -> OpenQueue | None:
+        return self._broker
+
+    async def close(self) -> None:
+        if self._broker is not None:
+            await self._broker.queues.close()

@@ -71,6 +71,11 @@ _NAMES = {"content_type": "ContentType", "content_encoding": "ContentEncoding", 
           "reply_to": "ReplyTo", "message_id": "MessageId", "type": "Type", "app_id": "AppId", "priority": "Priority",
           "expiration": "Expiration", "timestamp": "Timestamp"}  # fmt: skip
 _LONGEST_KEY = 255
+# Of another transport: not sent on, as with Camel.
+_OTHERS = frozenset({
+    "cache-control", "connection", "content-length", "content-type", "date", "host", "pragma", "trailer",
+    "transfer-encoding", "upgrade", "via", "warning",
+})  # fmt: skip
 
 
 def _way(node: Node, uri: Uri) -> QueueWay | None:
@@ -119,6 +124,12 @@ def _body(exchange: Exchange, *, nulls: bool) -> bytes:
         return b""
     if body is None or isinstance(body, (JavaMap, JavaList, bool, int, float)):
         raise cannot_convert(body, "byte[]")
+    encoding = to_text(exchange.message.headers.get(_HEADER + "ContentEncoding"))
+    if encoding and isinstance(body, str):
+        charset = _charset(encoding)
+        if charset.lower() == "utf-16":  # Java writes it big-endian, with a byte order mark
+            return b"\xfe\xff" + body.encode("utf-16-be", "replace")
+        return body.encode(charset, "replace")
     return exchange.message.as_bytes()
 
 
@@ -126,8 +137,14 @@ def _sent_headers(exchange: Exchange) -> dict[str, Any]:
     return {
         name: value
         for name, value in exchange.message.headers.items()
-        if not name.lower().startswith("camel") and isinstance(value, (str, int, float, bool))
+        if not name.lower().startswith("camel")
+        and name.lower() not in _OTHERS
+        and (isinstance(value, (str, int, float, bool)) or _is_list_of_scalars(value))
     }
+
+
+def _is_list_of_scalars(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, (str, int, float, bool)) for item in value)
 
 
 def _sent_properties(exchange: Exchange) -> dict[str, Any]:
@@ -143,8 +160,11 @@ def _sent_properties(exchange: Exchange) -> dict[str, Any]:
     found.setdefault(
         "message_id", exchange.context.exchange_id if exchange.context else str(uuid_utils.uuid7())
     )
-    found.setdefault("content_type", to_text(headers.get("Content-Type")) or "application/octet-stream")
-    found["content_encoding"] = found.get("content_encoding", "UTF-8")
+    text = isinstance(exchange.message.body, str)
+    found.setdefault("content_type", "text/plain" if text else "application/octet-stream")
+    if text:
+        found.setdefault("content_encoding", "UTF-8")
+    found.setdefault("priority", 0)
     return found
 
 

@@ -1,4 +1,5 @@
 import java.io.ByteArrayInputStream;
+import java.net.URI;
 import java.security.KeyStore;
 import java.util.Base64;
 import javax.sql.DataSource;
@@ -6,10 +7,12 @@ import org.apache.camel.CamelContext;
 import org.apache.camel.component.xmlsecurity.api.DefaultKeyAccessor;
 import org.apache.camel.component.xmlsecurity.api.DefaultKeySelector;
 import org.h2.jdbcx.JdbcDataSource;
+import org.springframework.amqp.rabbit.connection.CachingConnectionFactory;
+import org.springframework.amqp.rabbit.connection.ConnectionFactory;
 
 /**
- * What a case may ask for by name and YAML cannot make: a database in memory, filled by its script, and the keys of a
- * key store, as `signing` and `trusted`.
+ * What a case may ask for by name and YAML cannot make: a database in memory, filled by its script, a broker, and the keys of
+ * a key store, as `signing` and `trusted`.
  */
 final class Beans {
     private Beans() {}
@@ -24,6 +27,16 @@ final class Beans {
             statement.execute(script);
         }
         context.getRegistry().bind("dataSource", DataSource.class, source);
+    }
+
+    /** The broker at this address, as the only connection factory; close it after the context. */
+    static AutoCloseable bindBroker(CamelContext context, String address) {
+        if (address == null) {
+            return () -> {};
+        }
+        CachingConnectionFactory factory = new CachingConnectionFactory(URI.create(address));
+        context.getRegistry().bind("broker", ConnectionFactory.class, factory);
+        return factory::destroy;
     }
 
     /** A PKCS 12 key store in base64, with one entry; its password is its entry's. */

@@ -81,6 +81,7 @@ public final class Runner {
         Map<String, Integer> events = new LinkedHashMap<>();
         context.getManagementStrategy().addEventNotifier(counting(events));
         Beans.bind(context, given.path("dataSource").asText(null));
+        AutoCloseable broker = Beans.bindBroker(context, given.path("broker").asText(null));
         Beans.bindKeys(context, given.path("keyStore").asText(null), given.path("keyPassword").asText(null));
         context.getComponent("direct", DirectComponent.class).setTimeout(1_000); // instead of half a minute
         context.getComponent("seda", SedaComponent.class).setDefaultPollTimeout(20); // or stopping waits a second
@@ -106,6 +107,7 @@ public final class Runner {
             }
         } finally {
             context.stop();
+            broker.close();
         }
         return outcome;
     }
