@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from integrator.engine.compiler import Node
 
+OF_TRANSPORT = frozenset({
+    "cache-control", "connection", "content-length", "date", "host", "pragma", "trailer", "transfer-encoding",
+    "upgrade", "via", "warning",
+})  # fmt: skip
+"""Headers of the HTTP message that brought them, in lower case: no transport sends them on, as with Camel."""
+
 
 def undeclared(node: Node, what: str, protocol: str, option: str = "/uri") -> None:
     """Note that no adapter declares what an endpoint names; where a site is only checked, check itself says it."""

@@ -46,7 +46,7 @@ def parse(text: str, parameters: Mapping[str, Any] | None = None) -> Uri:
         path = merged.pop("name")
     options.update(merged)
     path = path.removeprefix("//")
-    query = "&".join(f"{name}={_encoded(options[name])}" for name in sorted(options))
+    query = "&".join(f"{name}={encoded(options[name])}" for name in sorted(options))
     shown = _UNSAFE.sub(lambda match: f"%{ord(match[0]):02X}", path)
     return Uri(scheme, path, options, f"{scheme}://{shown}" + (f"?{query}" if options else ""))
 
@@ -56,8 +56,8 @@ def _decoded(value: str) -> str:
     return value[4:-1] if value.startswith("RAW(") and value.endswith(")") else unquote_plus(value)
 
 
-def _encoded(value: str) -> str:
-    """A value of the normal form, as java.net.URLEncoder writes it."""
+def encoded(value: str) -> str:
+    """A name or value of a query, as java.net.URLEncoder writes it."""
     return value if _PLAIN.fullmatch(value) else quote_plus(value, safe="*-._").replace("~", "%7E")
 
 

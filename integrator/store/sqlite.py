@@ -40,11 +40,11 @@ def _reads_tags(text: str) -> bool:
     return re.search(r"\b(FROM|INTO|JOIN) tag\b", text) is not None
 
 
-def _execute(connection: sqlite3.Connection, text: str, parameters: Sequence[object]) -> sqlite3.Cursor:
-    """Run a changing statement inside the writer's transaction."""
+def _ready(connection: sqlite3.Connection, text: str) -> str:
+    """A statement's text, once the tags it needs are in their place; inside the writer's transaction."""
     if _reads_tags(text):
         spread_tags(connection)
-    return connection.execute(_text(text), parameters)
+    return _text(text)
 
 
 class SqliteStore(CommonStore):
@@ -124,7 +124,7 @@ class SqliteStore(CommonStore):
         """One durable change; the number of rows."""
 
         def change(connection: sqlite3.Connection) -> int:
-            return _execute(connection, text, parameters).rowcount
+            return connection.execute(_ready(connection, text), parameters).rowcount
 
         return await self._open_writer().run(change)
 
@@ -132,9 +132,7 @@ class SqliteStore(CommonStore):
         """The same text for many rows in one transaction."""
 
         def change(connection: sqlite3.Connection) -> int:
-            if _reads_tags(text):
-                spread_tags(connection)
-            return connection.executemany(_text(text), rows).rowcount
+            return connection.executemany(_ready(connection, text), rows).rowcount
 
         return await self._open_writer().run(change)
 
@@ -142,7 +140,7 @@ class SqliteStore(CommonStore):
         """One durable change that returns rows."""
 
         def change(connection: sqlite3.Connection) -> list[Row]:
-            return _execute(connection, text, parameters).fetchall()
+            return connection.execute(_ready(connection, text), parameters).fetchall()
 
         return await self._open_writer().run(change)
 
@@ -155,7 +153,7 @@ class SqliteStore(CommonStore):
         def change(connection: sqlite3.Connection) -> list[int]:
             counts = []
             for text, values in changes:
-                counts.append(_execute(connection, text, values).rowcount)
+                counts.append(connection.execute(_ready(connection, text), values).rowcount)
                 compare_count(counts[-1], len(counts) - 1, expected)
             if unit is not None:
                 writer.insert_alone(connection, unit)

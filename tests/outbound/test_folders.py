@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrator.outbound.folders import LocalFolder, normal
+from tests.outbound.folder_contract import content, writes_and_lists
 
 
 @pytest.fixture
@@ -17,22 +18,8 @@ def folder(tmp_path: Path) -> LocalFolder:
     return LocalFolder(tmp_path / "root")
 
 
-async def content(folder: LocalFolder, path: str) -> bytes:
-    return b"".join([chunk async for chunk in folder.read(path)])
-
-
 async def test_files_are_written_listed_moved_and_deleted(folder: LocalFolder) -> None:
-    await folder.make("in/deep")
-    await folder.write("in/a.txt", [b"one", b"two"], append=False, durable=True)
-    await folder.write("in/a.txt", [b"!"], append=True, durable=False)
-    await folder.write("in/deep/b.txt", [], append=False, durable=False)
-    await folder.touch("in/a.txt", 1_700_000_000_000)
-    assert [(entry.path, entry.size) for entry in await folder.listing("in", 0)] == [("in/a.txt", 7)]
-    assert [entry.path for entry in await folder.listing("", 5)] == ["in/a.txt", "in/deep/b.txt"]
-    found = await folder.info("in/a.txt")
-    assert found is not None
-    assert found.modified_ms == 1_700_000_000_000
-    assert await content(folder, "in/a.txt") == b"onetwo!"
+    await writes_and_lists(folder)
     await folder.rename("in/a.txt", "out/new/c.txt")
     assert await folder.info("in/a.txt") is None
     assert await folder.delete("out/new/c.txt")

@@ -12,6 +12,7 @@ import pytest
 from integrator.exchange import ProviderUnreachable
 from integrator.outbound.references import ReferenceProblem
 from integrator.security.limits import DEFAULT
+from tests.outbound.folder_contract import writes_and_lists
 
 asyncssh = pytest.importorskip("asyncssh")
 
@@ -67,17 +68,7 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
 
 async def test_files_are_written_listed_moved_and_deleted(server: Server) -> None:
     folder = server.folder()
-    await folder.make("in/deep")
-    await folder.write("in/a.txt", [b"one", b"two"], append=False, durable=True)
-    await folder.write("in/a.txt", [b"!"], append=True, durable=False)
-    await folder.write("in/deep/b.txt", [], append=False, durable=False)
-    await folder.touch("in/a.txt", 1_700_000_000_000)
-    assert [(entry.path, entry.size) for entry in await folder.listing("in", 0)] == [("in/a.txt", 7)]
-    assert [entry.path for entry in await folder.listing("", 5)] == ["in/a.txt", "in/deep/b.txt"]
-    found = await folder.info("in/a.txt")
-    assert found is not None
-    assert found.modified_ms == 1_700_000_000_000
-    assert b"".join([chunk async for chunk in folder.read("in/a.txt")]) == b"onetwo!"
+    await writes_and_lists(folder)
     await folder.write("in/c.txt", [b"old"], append=False, durable=False)
     await folder.rename("in/a.txt", "in/c.txt")
     assert (server.root / "drop/in/c.txt").read_text() == "onetwo!"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote, quote_plus, urlsplit
+from urllib.parse import quote, urlsplit
 
 from integrator.engine.compiler import Node
-from integrator.engine.egress import undeclared
+from integrator.engine.egress import OF_TRANSPORT, undeclared
 from integrator.engine.exceptions import JavaException, failure
 from integrator.engine.javatypes import (
     JavaList,
@@ -20,7 +20,7 @@ from integrator.engine.javatypes import (
 )
 from integrator.engine.spec import Option, Spec
 from integrator.engine.steps import Run, nothing
-from integrator.engine.uris import Uri
+from integrator.engine.uris import Uri, encoded
 from integrator.engine.ways import WebAnswer
 from integrator.exchange import Exchange, IntegratorError, ProviderUnreachable
 
@@ -77,11 +77,10 @@ SPECS = tuple(
 _KNOWN = frozenset(option.name for option in OPTIONS)
 _REFUSED = frozenset(option.name for option in OPTIONS if option.doc in (_JAVA, _ADAPTER))
 # Never sent: those of the connection, and Camel's own.
-_FRAMING = frozenset({
-    "accept-encoding", "cache-control", "connection", "content-length", "date", "expect", "host", "keep-alive",
-    "pragma", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding",
-    "upgrade", "via", "warning",
-})  # fmt: skip
+_FRAMING = OF_TRANSPORT | {
+    "accept-encoding", "expect", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te",
+}  # fmt: skip
+_BODILESS = _FRAMING | {"content-type"}
 # Of the message's own headers these do not outlive a call, as with Camel.
 _OF_ONE_MESSAGE = _FRAMING - {"accept-encoding"} | {
     "content-encoding", "content-language", "content-location", "content-md5", "content-range", "content-type",
@@ -147,7 +146,7 @@ class _Request:
         self._path = path
         self._base = f"{uri.scheme}://{host}"
         pairs = ((name, value) for name, value in sorted(options.items()) if name not in _KNOWN)
-        self._query = "&".join(f"{_encoded(name)}={_encoded(value)}" for name, value in pairs)
+        self._query = "&".join(f"{encoded(name)}={encoded(value)}" for name, value in pairs)
         self._method = options.get("httpMethod", "")
         self._bridge = options.get("bridgeEndpoint") == "true"
         self._controlled = options.get("skipControlHeaders") != "true"
@@ -193,8 +192,7 @@ class _Request:
     def headers(self, exchange: Exchange, method: str) -> list[tuple[str, str]]:
         """The message's headers as HTTP has them: no others than texts, numbers and booleans."""
         sent: list[tuple[str, str]] = []
-        bodiless = method not in self._with_body or exchange.message.body is None
-        left = _FRAMING | {"content-type"} if bodiless else _FRAMING
+        left = _FRAMING if self._has_body(exchange, method) else _BODILESS
         if self._sends:
             for name, value in exchange.message.headers.items():
                 if name.lower() in left or _INTERNAL.match(name) or value is None:
@@ -207,10 +205,13 @@ class _Request:
             sent.append(("User-Agent", self._agent))
         return sent
 
+    def _has_body(self, exchange: Exchange, method: str) -> bool:
+        return method in self._with_body and exchange.message.body is not None
+
     def body(self, exchange: Exchange, method: str) -> bytes:
         """The body, where the method has one."""
         body = exchange.message.body
-        if method not in self._with_body or body is None:
+        if not self._has_body(exchange, method):
             return b""
         if isinstance(body, (JavaMap, JavaList, bool, int, float)):
             wanted = "java.io.InputStream"
@@ -301,10 +302,6 @@ def _statuses(text: str) -> Callable[[int], bool] | None:
             return None
         ranges.append((int(first), int(last or first)))
     return lambda status: any(first <= status <= last for first, last in ranges)
-
-
-def _encoded(text: str) -> str:
-    return quote_plus(text, safe="*-._").replace("~", "%7E")
 
 
 def _elsewhere() -> IntegratorError:

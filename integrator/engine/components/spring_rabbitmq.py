@@ -12,7 +12,7 @@ from typing import Any
 import uuid_utils
 
 from integrator.engine.compiler import Node
-from integrator.engine.egress import undeclared
+from integrator.engine.egress import OF_TRANSPORT, undeclared
 from integrator.engine.javatypes import JavaList, JavaMap, cannot_convert, to_text
 from integrator.engine.lifecycle import Offer, Take, no_room
 from integrator.engine.services import Services
@@ -71,11 +71,7 @@ _NAMES = {"content_type": "ContentType", "content_encoding": "ContentEncoding", 
           "reply_to": "ReplyTo", "message_id": "MessageId", "type": "Type", "app_id": "AppId", "priority": "Priority",
           "expiration": "Expiration", "timestamp": "Timestamp"}  # fmt: skip
 _LONGEST_KEY = 255
-# Of another transport: not sent on, as with Camel.
-_OTHERS = frozenset({
-    "cache-control", "connection", "content-length", "content-type", "date", "host", "pragma", "trailer",
-    "transfer-encoding", "upgrade", "via", "warning",
-})  # fmt: skip
+_LEFT = OF_TRANSPORT | {"content-type"}
 
 
 def _way(node: Node, uri: Uri) -> QueueWay | None:
@@ -138,7 +134,7 @@ def _sent_headers(exchange: Exchange) -> dict[str, Any]:
         name: value
         for name, value in exchange.message.headers.items()
         if not name.lower().startswith("camel")
-        and name.lower() not in _OTHERS
+        and name.lower() not in _LEFT
         and (isinstance(value, (str, int, float, bool)) or _is_list_of_scalars(value))
     }
 
